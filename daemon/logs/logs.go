@@ -1,0 +1,273 @@
+// Package logs carries the daemon's log lines to where the configuration wants
+// them, without ever making the loop wait.
+//
+//	loop --slog--> Handler --bounded queue--> writer goroutine --> stderr, file, syslog
+//
+// A line that finds the queue full is dropped and counted; the writer says how
+// many were lost as soon as it has room again. Lines look as the reference's do:
+//
+//	Nov 22 08:10:47.510 [3783] host cpgold notice  [QUORUM] Members[1]: 1
+//
+// Reference: exec/logsys.c, exec/logconfig.c. Not done: a blackbox, priorities
+// of single subsystems other than debug.
+package logs
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"log/syslog"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// LevelNotice is syslog's notice, which the reference uses for what an
+// administrator expects to read.
+const LevelNotice = slog.LevelInfo + 2
+
+// Options say where lines go.
+type Options struct {
+	Stderr io.Writer // nil: none
+	File   string    // empty: none; opened for appending
+	Syslog bool
+	// Facility is syslog's, as a number already shifted (log/syslog); 0 means daemon.
+	Facility syslog.Priority
+	// Level is the lowest level written to stderr and the file; SyslogLevel
+	// the lowest to syslog.
+	Level, SyslogLevel slog.Level
+	// Debug names subsystems that are logged at every level.
+	Debug map[string]bool
+	// Timestamp false leaves the time out.
+	Timestamp bool
+}
+
+const queueLines = 4096
+
+// A Writer owns the queue and the goroutine behind it.
+type Writer struct {
+	opt     Options
+	queue   chan line
+	dropped atomic.Uint64
+	lost    uint64 // already told; writer goroutine only
+	file    *os.File
+	syslog  *syslog.Writer
+	prefix  string // pid, host, program
+	stop    chan struct{}
+	done    chan struct{}
+	close   sync.Once
+}
+
+type line struct {
+	at        time.Time
+	level     slog.Level
+	subsystem string
+	text      string
+}
+
+// Open opens the file and syslog, starts the goroutine, and returns a logger
+// for subsystem MAIN. Use [Subsystem] for the others. An unreachable syslog is
+// no error: nothing may keep a node from starting because of its log.
+func Open(opt Options) (*Writer, *slog.Logger, error) {
+	w := &Writer{opt: opt, queue: make(chan line, queueLines), stop: make(chan struct{}), done: make(chan struct{})}
+	host, _ := os.Hostname()
+	w.prefix = "[" + strconv.Itoa(os.Getpid()) + "] " + host + " cpgold "
+	if opt.File != "" {
+		f, err := os.OpenFile(opt.File, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return nil, nil, fmt.Errorf("can't open logfile: %w", err)
+		}
+		w.file = f
+	}
+	if opt.Syslog {
+		facility := opt.Facility
+		if facility == 0 {
+			facility = syslog.LOG_DAEMON
+		}
+		w.syslog, _ = syslog.New(facility|syslog.LOG_NOTICE, "cpgold")
+	}
+	go w.run()
+	return w, slog.New(&handler{w: w, subsystem: "MAIN"}), nil
+}
+
+// Subsystem is log for another subsystem, such as TOTEM.
+func Subsystem(log *slog.Logger, name string) *slog.Logger {
+	if h, ok := log.Handler().(*handler); ok {
+		return slog.New(&handler{w: h.w, subsystem: name, attrs: h.attrs})
+	}
+	return log.With("subsystem", name)
+}
+
+// Dropped is how many lines found the queue full.
+func (w *Writer) Dropped() uint64 { return w.dropped.Load() }
+
+// Close writes what is queued and ends the goroutine. Lines logged later are
+// counted as dropped once the queue is full, and never written.
+func (w *Writer) Close() {
+	w.close.Do(func() {
+		close(w.stop)
+		<-w.done
+		if w.file != nil {
+			w.file.Close()
+		}
+		if w.syslog != nil {
+			w.syslog.Close()
+		}
+	})
+}
+
+func (w *Writer) run() {
+	defer close(w.done)
+	var buf bytes.Buffer
+	for {
+		select {
+		case l := <-w.queue:
+			w.next(&buf, l)
+			continue
+		case <-w.stop:
+		}
+		for { // what was queued before Close
+			select {
+			case l := <-w.queue:
+				w.next(&buf, l)
+			default:
+				return
+			}
+		}
+	}
+}
+
+func (w *Writer) next(buf *bytes.Buffer, l line) {
+	if lost := w.dropped.Load(); lost != w.lost {
+		w.write(buf, line{l.at, slog.LevelWarn, "MAIN", fmt.Sprintf("%d log lines lost: the log could not be written fast enough", lost-w.lost)})
+		w.lost = lost
+	}
+	w.write(buf, l)
+}
+
+func (w *Writer) write(buf *bytes.Buffer, l line) {
+	name := levelName(l.level)
+	text := fmt.Sprintf("%-7s %-8s %s", name, "["+l.subsystem+"]", l.text)
+	if l.level >= w.opt.Level || w.opt.Debug[l.subsystem] {
+		buf.Reset()
+		if w.opt.Timestamp {
+			buf.WriteString(l.at.Format("Jan 02 15:04:05.000 "))
+		}
+		plain := buf.Len()
+		buf.WriteString(text)
+		buf.WriteByte('\n')
+		if w.opt.Stderr != nil {
+			w.opt.Stderr.Write(buf.Bytes())
+		}
+		if w.file != nil {
+			fmt.Fprintf(w.file, "%s%s%s\n", buf.Bytes()[:plain], w.prefix, text)
+		}
+	}
+	if w.syslog != nil && l.level >= w.opt.SyslogLevel {
+		w.toSyslog(l)
+	}
+}
+
+func (w *Writer) toSyslog(l line) {
+	text := fmt.Sprintf("%-8s %s", "["+l.subsystem+"]", l.text)
+	switch {
+	case l.level >= slog.LevelError:
+		w.syslog.Err(text)
+	case l.level >= slog.LevelWarn:
+		w.syslog.Warning(text)
+	case l.level >= LevelNotice:
+		w.syslog.Notice(text)
+	case l.level >= slog.LevelInfo:
+		w.syslog.Info(text)
+	default:
+		w.syslog.Debug(text)
+	}
+}
+
+func levelName(l slog.Level) string {
+	switch {
+	case l >= slog.LevelError:
+		return "error"
+	case l >= slog.LevelWarn:
+		return "warning"
+	case l >= LevelNotice:
+		return "notice"
+	case l >= slog.LevelInfo:
+		return "info"
+	default:
+		return "debug"
+	}
+}
+
+// handler is one subsystem's end of the queue.
+type handler struct {
+	w         *Writer
+	subsystem string
+	attrs     string
+}
+
+var _ slog.Handler = (*handler)(nil)
+
+func (h *handler) Enabled(_ context.Context, l slog.Level) bool {
+	return l >= min(h.w.opt.Level, h.w.opt.SyslogLevel) || h.w.opt.Debug[h.subsystem]
+}
+
+func (h *handler) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message + h.attrs
+	r.Attrs(func(a slog.Attr) bool {
+		text += attrText(a)
+		return true
+	})
+	select {
+	case h.w.queue <- line{r.Time, r.Level, h.subsystem, text}:
+	default:
+		h.w.dropped.Add(1)
+	}
+	return nil
+}
+
+func attrText(a slog.Attr) string { return " " + a.Key + "=" + a.Value.String() }
+
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	n := *h
+	for _, a := range attrs {
+		n.attrs += attrText(a)
+	}
+	return &n
+}
+
+func (h *handler) WithGroup(string) slog.Handler { return h }
+
+// A Limiter lets each cause speak at most once a second and counts the rest.
+// The zero value is ready. Not for concurrent use.
+type Limiter struct {
+	causes map[string]*cause
+}
+
+type cause struct {
+	last   time.Duration
+	silent int
+}
+
+// Allow reports whether cause may be logged at now, and how many times it was
+// kept silent since it last was.
+func (l *Limiter) Allow(now time.Duration, name string) (silent int, ok bool) {
+	if l.causes == nil {
+		l.causes = map[string]*cause{}
+	}
+	c := l.causes[name]
+	if c == nil {
+		l.causes[name] = &cause{last: now}
+		return 0, true
+	}
+	if now-c.last < time.Second {
+		c.silent++
+		return 0, false
+	}
+	silent, c.silent, c.last = c.silent, 0, now
+	return silent, true
+}

@@ -1,0 +1,82 @@
+package logs
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestLinesAndLevels(t *testing.T) {
+	var out bytes.Buffer
+	file := filepath.Join(t.TempDir(), "log")
+	w, log, err := Open(Options{Stderr: &out, File: file, Level: slog.LevelInfo, SyslogLevel: slog.LevelInfo, Debug: map[string]bool{"TOTEM": true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Debug("unseen")
+	log.Log(t.Context(), LevelNotice, "seen", "n", 3)
+	Subsystem(log, "TOTEM").Debug("seen too")
+	w.Close()
+	want := "notice  [MAIN]   seen n=3\ndebug   [TOTEM]  seen too\n"
+	if d := cmp.Diff(want, out.String()); d != "" {
+		t.Error(d)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil || strings.Count(string(b), "\n") != 2 || !strings.Contains(string(b), " cpgold notice  [MAIN]   seen n=3\n") {
+		t.Errorf("file holds %q, %v", b, err)
+	}
+}
+
+// A blocked destination must cost lines, never time.
+func TestNeverBlocks(t *testing.T) {
+	gate := make(chan struct{})
+	out := &gated{gate: gate}
+	w, log, err := Open(Options{Stderr: out, Level: slog.LevelInfo, SyslogLevel: slog.LevelError})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lines = queueLines + 500
+	for range lines {
+		log.Info("x")
+	}
+	if w.Dropped() < 400 {
+		t.Errorf("%d lines dropped of %d with the writer blocked", w.Dropped(), lines)
+	}
+	close(gate)
+	w.Close()
+	if !strings.Contains(out.b.String(), "log lines lost") {
+		t.Error("the loss is not told")
+	}
+}
+
+type gated struct {
+	gate chan struct{}
+	b    bytes.Buffer
+}
+
+func (g *gated) Write(p []byte) (int, error) {
+	<-g.gate
+	return g.b.Write(p)
+}
+
+func TestLimiter(t *testing.T) {
+	var l Limiter
+	var got []int
+	for ms := range 2100 {
+		if n, ok := l.Allow(time.Duration(ms)*time.Millisecond, "version"); ok {
+			got = append(got, n)
+		}
+	}
+	if d := cmp.Diff([]int{0, 999, 999}, got); d != "" {
+		t.Error(d)
+	}
+	if _, ok := l.Allow(2101*time.Millisecond, "length"); !ok {
+		t.Error("one cause silenced another")
+	}
+}
