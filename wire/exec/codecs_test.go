@@ -47,6 +47,40 @@ var codecs = []struct {
 	{"downlist", func() codec { return new(Downlist) },
 		"05000200 00000000 20060000 00000000  03000000 00000000  01000000 00000000" +
 			"03000000" + repeat("07000000", 383)},
+	{"cmap version", func() codec { return new(CmapItems) },
+		"00000000 00000000 50010000 00000000  00 11111111111111  01 22222222222222" +
+			"00 33333333333333  00 44444444444444" +
+			"1400 000000000000  746f74656d2e636f6e6669675f76657273696f6e" + repeat("00", 236) +
+			"08 55555555555555  0800000000000000  0700000000000000"},
+	{"cmap items", func() codec { return new(CmapItems) },
+		"00000000 00000000 68020000 00000000  09 00000000000000  02 00000000000000" +
+			"00 00000000000000  00 00000000000000" +
+			"1400 111111111111  746f74656d2e636f6e6669675f76657273696f6e 00" + repeat("dd", 235) +
+			"00 00000000000000  0000000000000000" +
+			"0300 000000000000  612e62 00" + repeat("00", 252) +
+			"63 00000000000000  0300000000000000  010203 eeeeeeeeee"},
+	{"cfg ring reenable", func() codec { return new(CfgRingReenable) },
+		"00000100 00000000 20000000 00000000  01000000 11111111 0807060504030201"},
+	{"cfg kill node", func() codec { return new(CfgKillNode) },
+		"01000100 11111111 20010000 22222222  03000000 33333333  0500 444444444444" +
+			"74657374 00" + repeat("ee", 251)},
+	{"cfg kill node, full", func() codec { return new(CfgKillNode) },
+		"01000100 00000000 20010000 00000000  03000000 00000000  0001 000000000000" + repeat("78", 256)},
+	{"cfg shutdown", func() codec { return new(CfgShutdown) }, "02000100 fc7f0000 10000000 01020304"},
+	{"cfg reload", func() codec { return new(CfgReload) },
+		"03000100 fc7f0000 20000000 01020304  01000000 05060708 f0e1d2c3b4a59687"},
+	{"cfg crypto", func() codec { return new(CfgCrypto) },
+		"04000100 fc7f0000 18000000 01020304  02000000 05060708"},
+	{"votequorum node info", func() codec { return new(VoteNodeInfo) },
+		"00000500 00000000 20000000 00000000  01000000  01000000  03000000  01000000"},
+	{"votequorum reconfigure", func() codec { return new(VoteReconfigure) },
+		"01000500 00000000 20000000 00000000  01000000  05000000  01 000000 deadbeef"},
+	{"votequorum device", func() codec { return new(VoteDevice) },
+		"02000500 fc7f0000 18010000 01020304  01000000  514465766963 6500" + repeat("ee", 247) + "0102030405"},
+	{"votequorum device rename", func() codec { return new(VoteDeviceRename) },
+		"03000500 fc7f0000 10020000 01020304  6100" + repeat("ee", 253) + "626200" + repeat("dd", 252) + "0102"},
+	{"votequorum extra info", func() codec { return new(VoteExtraInfo) },
+		"04000500 fc7f0000 1b000000 01020304  01000000  03000000  010203"},
 }
 
 // repeat is strings.Repeat, short for fixtures.
