@@ -52,9 +52,9 @@ func BuildDaemon(dir string) (string, error) {
 	return binary, nil
 }
 
-// StartClient starts binary as a member of group.
-func (h *Host) StartClient(binary, group string) (*Client, error) {
-	cmd := exec.Command("ip", "netns", "exec", h.Space, binary, group)
+// StartClient starts binary with its arguments, for cpgclient the group to join.
+func (h *Host) StartClient(binary string, args ...string) (*Client, error) {
+	cmd := exec.Command("ip", append([]string{"netns", "exec", h.Space, binary}, args...)...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -74,7 +74,7 @@ func (h *Host) StartClient(binary, group string) (*Client, error) {
 	}
 	go c.read(r)
 	h.clients = append(h.clients, c)
-	h.lab.opt.Log("node %d: client of %q started, pid %d", h.ID, group, c.proc.pid)
+	h.lab.opt.Log("node %d: %s %s started, pid %d", h.ID, filepath.Base(binary), strings.Join(args, " "), c.proc.pid)
 	return c, nil
 }
 
@@ -103,6 +103,12 @@ func (c *Client) add(line string, ended bool) {
 // Send asks the client to multicast count messages of size bytes; it does not wait.
 func (c *Client) Send(count, size int) error {
 	_, err := fmt.Fprintf(c.in, "send %d %d\n", count, size)
+	return err
+}
+
+// Go tells a cpgbench client to start.
+func (c *Client) Go() error {
+	_, err := fmt.Fprintln(c.in, "go")
 	return err
 }
 
@@ -171,7 +177,7 @@ func (c *Client) WaitCount(limit time.Duration, word string, n int) error {
 	seen, have := 0, 0
 	return c.Wait(limit, func(lines []string) bool {
 		for ; seen < len(lines); seen++ {
-			if strings.HasPrefix(lines[seen], word+" ") {
+			if w, _, _ := strings.Cut(lines[seen], " "); w == word {
 				have++
 			}
 		}
@@ -185,3 +191,6 @@ func last(lines []string) string {
 	}
 	return lines[len(lines)-1]
 }
+
+// PID is the client's process number, which CPG names it by.
+func (c *Client) PID() int { return c.proc.pid }

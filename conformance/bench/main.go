@@ -1,0 +1,173 @@
+// Command bench measures rings of three hosts on this machine: stock daemons
+// and ours in turn, on the same hosts, through the same stock C library, and
+// prints medians and the ratios between them.
+//
+//	bench [-rounds 3] [-seconds 3] [-transport knet,knet-crypto,udpu] [-rings stock,ours,mixed]
+//
+// The machine is shared by all three hosts and their clients, so absolute
+// figures mean little; the ratios of one run are what counts.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"cpgol/conformance/lab"
+)
+
+// transports are the rings measured, by name.
+var transports = map[string]lab.Ring{
+	"knet":        {Transport: "knet"},
+	"knet-crypto": {Transport: "knet", Cipher: "aes256", Hash: "sha256"},
+	"udpu":        {Transport: "udpu"},
+}
+
+// rings say which hosts run our daemon.
+var rings = map[string][]bool{
+	"stock": {false, false, false},
+	"ours":  {true, true, true},
+	"mixed": {true, false, false},
+}
+
+// A figure is one measured quantity of one ring.
+type figure struct {
+	Transport, Ring, Name, Unit string
+	Values                      []float64
+}
+
+func (f *figure) median() float64 {
+	v := slices.Clone(f.Values)
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	rounds := flag.Int("rounds", 3, "times that each ring is measured")
+	seconds := flag.Float64("seconds", 3, "length of each throughput measurement")
+	which := flag.String("transport", "knet,knet-crypto,udpu", "transports, comma separated")
+	kinds := flag.String("rings", "stock,ours,mixed", "rings, comma separated")
+	asJSON := flag.Bool("json", false, "print every value as JSON")
+	verbose := flag.Bool("v", false, "tell what is started")
+	flag.Parse()
+	if err := lab.Available(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	b := bench{seconds: *seconds}
+	if *verbose {
+		b.log = func(f string, a ...any) { fmt.Fprintf(os.Stderr, f+"\n", a...) }
+	}
+	if err := b.build(*kinds != "stock"); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	defer os.RemoveAll(b.dir)
+	for _, tr := range strings.Split(*which, ",") {
+		for round := range *rounds {
+			for _, kind := range strings.Split(*kinds, ",") {
+				fmt.Fprintf(os.Stderr, "bench: %s, %s ring, round %d of %d\n", tr, kind, round+1, *rounds)
+				if err := b.measure(tr, kind); err != nil {
+					fmt.Fprintf(os.Stderr, "bench: %s, %s ring: %v\n", tr, kind, err)
+					return 1
+				}
+			}
+		}
+	}
+	if *asJSON {
+		json.NewEncoder(os.Stdout).Encode(b.figures)
+		return 0
+	}
+	b.print(os.Stdout, strings.Split(*kinds, ","))
+	return 0
+}
+
+type bench struct {
+	dir, client, daemon string
+	seconds             float64
+	log                 func(string, ...any)
+	figures             []*figure
+}
+
+// build compiles the client and, unless only stock rings are measured, cpgold.
+func (b *bench) build(ours bool) (err error) {
+	if b.dir, err = os.MkdirTemp("", "cpgol-bench-"); err != nil {
+		return err
+	}
+	if b.client, err = lab.BuildClient(b.dir, "cpgbench"); err != nil {
+		return err
+	}
+	if ours {
+		b.daemon, err = lab.BuildDaemon(b.dir)
+	}
+	return err
+}
+
+func (b *bench) record(transport, ring, name, unit string, v float64) {
+	for _, f := range b.figures {
+		if f.Transport == transport && f.Ring == ring && f.Name == name {
+			f.Values = append(f.Values, v)
+			return
+		}
+	}
+	b.figures = append(b.figures, &figure{transport, ring, name, unit, []float64{v}})
+}
+
+// measure starts one ring and takes every figure of it.
+func (b *bench) measure(transport, kind string) error {
+	l, err := lab.New(lab.Options{Prefix: "bench", Nodes: 3, Log: b.log})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	conf := l.Conf(transports[transport])
+	for i, h := range l.Hosts {
+		if rings[kind][i] {
+			err = h.StartOurs(b.daemon, conf, lab.Key())
+		} else {
+			err = h.StartStock(conf, lab.Key())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := l.WaitRing(30*time.Second, 1, 2, 3); err != nil {
+		return fmt.Errorf("%w\n%s", err, l.Hosts[0].Tail(10))
+	}
+	time.Sleep(2 * time.Second) // path MTU discovery, and the ring comes to rest
+	add := func(name, unit string, v float64) { b.record(transport, kind, name, unit, v) }
+	idle, err := idleCPU(l.Hosts[0], 3*time.Second)
+	if err != nil {
+		return err
+	}
+	add("idle", "% of a core", idle)
+	p50, p99, err := b.latency(l, 64)
+	if err != nil {
+		return err
+	}
+	add("rtt 64 B p50", "µs", p50)
+	add("rtt 64 B p99", "µs", p99)
+	for _, size := range []int{64, 8 << 10, 200_000} {
+		rate, err := b.throughput(l, size)
+		if err != nil {
+			return fmt.Errorf("%d bytes: %w", size, err)
+		}
+		if size == 64 {
+			add("64 B", "messages/s", rate)
+		} else {
+			add(fmt.Sprintf("%d B", size), "MB/s", rate*float64(size)/1e6)
+		}
+	}
+	rss, err := resident(l.Hosts[0])
+	if err != nil {
+		return err
+	}
+	add("resident", "MB", rss)
+	return nil
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"cpgol/conformance/lab"
+)
+
+// latency is the round trip of one small message to oneself, on the first host.
+func (b *bench) latency(l *lab.Lab, size int) (p50, p99 float64, err error) {
+	c, err := l.Hosts[0].StartClient(b.client, "rtt", "bench", strconv.Itoa(size), "3000")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer c.Kill()
+	if err := c.WaitCount(10*time.Second, "ready", 1); err != nil {
+		return 0, 0, err
+	}
+	c.Go()
+	if err := c.WaitCount(60*time.Second, "rtt", 1); err != nil {
+		return 0, 0, err
+	}
+	var p90, worst float64
+	_, err = fmt.Sscanf(c.Lines("rtt")[0], "rtt %f %f %f %f", &p50, &p90, &p99, &worst)
+	return p50, p99, err
+}
+
+// throughput has a client on every host multicast as fast as it can, and is the
+// number of messages a second delivered on the first host, from all of them.
+func (b *bench) throughput(l *lab.Lab, size int) (rate float64, err error) {
+	var clients []*lab.Client
+	for _, h := range l.Hosts {
+		c, err := h.StartClient(b.client, "flood", "bench", strconv.Itoa(size), fmt.Sprint(b.seconds))
+		if err != nil {
+			return 0, err
+		}
+		defer c.Kill()
+		if err := c.WaitCount(10*time.Second, "ready", 1); err != nil {
+			return 0, err
+		}
+		clients = append(clients, c)
+	}
+	for _, c := range clients {
+		c.Go()
+	}
+	for _, c := range clients {
+		if err := c.WaitCount(time.Duration(b.seconds*float64(time.Second))+20*time.Second, "flood", 1); err != nil {
+			return 0, err
+		}
+	}
+	var own, all int
+	var took float64
+	if _, err := fmt.Sscanf(clients[0].Lines("flood")[0], "flood %d %d %f", &own, &all, &took); err != nil {
+		return 0, err
+	}
+	return float64(all) / took, nil
+}
+
+// idleCPU is the share of a core that the daemon takes while nothing happens.
+func idleCPU(h *lab.Host, d time.Duration) (float64, error) {
+	before, err := cpuTicks(h.PID())
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(d)
+	after, err := cpuTicks(h.PID())
+	return (after - before) / 100 / d.Seconds() * 100, err // USER_HZ is 100
+}
+
+func cpuTicks(pid int) (float64, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	user, err := strconv.ParseFloat(string(f[11]), 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseFloat(string(f[12]), 64)
+	return user + system, err
+}
+
+// resident is the daemon's resident memory in megabytes.
+func resident(h *lab.Host) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.PID()))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	return kb / 1000, err
+}
+
+// print writes a table: one row a figure, medians, and the ratios to stock.
+func (b *bench) print(w io.Writer, kinds []string) {
+	t := tabwriter.NewWriter(w, 2, 8, 2, ' ', 0)
+	fmt.Fprint(t, "| transport\t| figure\t| unit\t")
+	for _, k := range kinds {
+		fmt.Fprintf(t, "| %s\t", k)
+	}
+	for _, k := range kinds[1:] {
+		fmt.Fprintf(t, "| %s / %s\t", k, kinds[0])
+	}
+	fmt.Fprint(t, "|\n"+strings.Repeat("|---\t", 2+2*len(kinds))+"|\n")
+	for _, f := range b.figures {
+		if f.Ring != kinds[0] {
+			continue
+		}
+		fmt.Fprintf(t, "| %s\t| %s\t| %s\t", f.Transport, f.Name, f.Unit)
+		var ratios strings.Builder
+		for i, k := range kinds {
+			m := b.find(f, k).median()
+			fmt.Fprintf(t, "| %.4g\t", m)
+			if i > 0 {
+				fmt.Fprintf(&ratios, "| %.2f\t", m/f.median())
+			}
+		}
+		fmt.Fprintf(t, "%s|\n", &ratios)
+	}
+	t.Flush()
+}
+
+func (b *bench) find(like *figure, ring string) *figure {
+	for _, f := range b.figures {
+		if f.Transport == like.Transport && f.Name == like.Name && f.Ring == ring {
+			return f
+		}
+	}
+	return &figure{Values: []float64{0}}
+}
