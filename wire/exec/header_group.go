@@ -40,6 +40,9 @@ func (g GroupName) String() string { return string(g.value[:g.len]) }
 // GoString quotes the name for test output.
 func (g GroupName) GoString() string { return strconv.Quote(g.String()) }
 
+// Equal is == for those who ask by method (go-cmp).
+func (g GroupName) Equal(h GroupName) bool { return g == h }
+
 // Compare orders names as the reference sorts the changes it tells clients of:
 // by the bytes before the first NUL (exec/cpg.c: strcmp in
 // joinlist_inform_clients). Names that differ only after it come in the order
