@@ -59,7 +59,80 @@ var codecs = []struct {
 		h24(7, 64+16, 1) + "0100000000000000 0d00000000000000" +
 			"0200000000000000 0100000000000000 01000000" +
 			"01000000 02000000 02000000 03000000 00000000"},
+	{"cmap set", func() codec { return new(CmapSetRequest) },
+		h16(0, 300) + keyAB + "0400000000000000 0600000000000000 01020304"},
+	{"cmap delete", func() codec { return &CmapKeyRequest{ID: CmapDeleteID} },
+		h16(1, 280) + keyAB},
+	{"cmap get", func() codec { return new(CmapGetRequest) },
+		h16(2, 288) + keyAB + "1000000000000000"},
+	{"cmap get response", func() codec { return new(CmapGetResponse) },
+		h24(2, 40+16, 1) + "0400000000000000 0600000000000000 01020304" + repeat("00", 12)},
+	{"cmap adjust", func() codec { return new(CmapAdjustRequest) },
+		h16(3, 288) + keyAB + "ffffffff00000000"},
+	{"cmap iter init", func() codec { return &CmapKeyRequest{ID: CmapIterInitID} },
+		h16(4, 280) + keyAB},
+	{"cmap iter init response", func() codec { return &CmapHandleResponse{ID: CmapIterInitID} },
+		h24(4, 32, 1) + "0807060504030201"},
+	{"cmap iter next", func() codec { return &CmapHandleRequest{ID: CmapIterNextID} },
+		h16(5, 24) + "0807060504030201"},
+	{"cmap iter next response", func() codec { return new(CmapIterNextResponse) },
+		h24(5, 304, 1) + keyAB + "0400000000000000 0600000000000000"},
+	{"cmap track add", func() codec { return new(CmapTrackAddRequest) },
+		h16(7, 296) + keyAB + "0f00000000000000 0807060504030201"},
+	{"cmap track add response", func() codec { return &CmapHandleResponse{ID: CmapTrackAddID} },
+		h24(7, 32, 1) + "0807060504030201"},
+	{"cmap notify", func() codec { return new(CmapNotify) },
+		h24(9, 336+4+2, 1) + "0807060504030201" + keyAB + "0200000000000000 0600000000000000 0b00000000000000" +
+			"0400000000000000 0200000000000000 01020304 6100"},
+	{"cmap set current map", func() codec { return new(CmapSetMapRequest) },
+		h16(9, 24) + "0100000000000000"},
+	{"cfg ring status", func() codec { return new(CfgRingStatus) },
+		h24(0, 10272, 1) + "0200000000000000" +
+			"3020312e322e332e34" + repeat("00", 128-9) + "3120352e362e372e38" + repeat("00", 15*128-9) +
+			"6e33" + repeat("00", 512-2) + "6e64" + repeat("00", 15*512-2)},
+	{"cfg kill node", func() codec { return new(CfgKillNodeRequest) },
+		h16(2, 288) + "0300000000000000 0500 7465737400" + repeat("00", 288-31)},
+	{"cfg try shutdown", func() codec { return &CfgWordRequest{ID: CfgTryShutdownID} },
+		h16(3, 24) + "0100000000000000"},
+	{"cfg node status request", func() codec { return new(CfgNodeStatusRequest) },
+		h16(9, 32) + "0300000000000000 0100000000000000"},
+	{"cfg node status", func() codec { return new(CfgNodeStatus) },
+		h24(16, 4200, 1) + "01000000 03000000 01 00 01 01 02 01 0000" +
+			"01 01 00 00 bd050000 61" + repeat("00", 255) + "62" + repeat("00", 255) +
+			"01 00 01 00 00000000" + repeat("00", 512) + repeat("00", 6*520)},
+	{"cfg node addrs", func() codec { return new(CfgNodeAddrs) },
+		h24(11, 32+32, 1) + "02000000 02000000" + "0a000001" + repeat("00", 12) + "0a010001" + repeat("00", 12)},
+	{"cfg node addrs, IPv6", func() codec { return new(CfgNodeAddrs) },
+		h24(11, 32+16, 1) + "0a000000 01000000" + "fd00000000000000000000000000000a"},
+	{"votequorum get info", func() codec { return &VoteWordRequest{ID: VoteGetInfoID} },
+		h16(0, 24) + "0300000000000000"},
+	{"votequorum set expected", func() codec { return &VoteWordRequest{ID: VoteSetExpectedID} },
+		h16(1, 24) + "0300000000000000"},
+	{"votequorum set votes", func() codec { return new(VoteSetVotesRequest) },
+		h16(2, 24) + "02000000 03000000"},
+	{"votequorum track start", func() codec { return new(VoteTrackStartRequest) },
+		h16(3, 32) + "0807060504030201 0200000000000000"},
+	{"votequorum device register", func() codec { return &VoteDeviceRequest{ID: VoteDeviceRegisterID} },
+		h16(5, 272) + "5144" + repeat("00", 254)},
+	{"votequorum device update", func() codec { return new(VoteDeviceUpdateRequest) },
+		h16(7, 528) + "6162" + repeat("00", 253) + "6364" + repeat("00", 255)},
+	{"votequorum device poll", func() codec { return new(VoteDevicePollRequest) },
+		h16(8, 296) + "5144" + repeat("00", 254) + "0100000000000000 0100000000000000 0d00000000000000"},
+	{"votequorum master wins", func() codec { return new(VoteMasterWinsRequest) },
+		h16(9, 280) + "5144" + repeat("00", 254) + "0100000000000000"},
+	{"votequorum info", func() codec { return new(VoteInfo) },
+		h24(1, 320, 1) + "01000000 01000000 01000000 03000000 03000000 03000000 02000000 02000000 01000000" +
+			"5144" + repeat("00", 258)},
+	{"votequorum quorum", func() codec { return new(VoteQuorum) },
+		h24(3, 48+16, 1) + "0100000000000000 0807060504030201 0200000000000000 01000000 01000000 02000000 02000000"},
+	{"votequorum expected", func() codec { return new(VoteExpected) },
+		h24(4, 40, 1) + "0807060504030201 0500000000000000"},
+	{"votequorum node list", func() codec { return new(VoteNodeList) },
+		h24(5, 56+8, 1) + "0807060504030201 0100000000000000 0d00000000000000 0200000000000000 01000000 02000000"},
 }
+
+// keyAB is the cmap key "a.b" as it lies in messages.
+var keyAB = "0300000000000000 612e62" + repeat("00", 253)
 
 // g1 is the group name "g1" as it lies in messages.
 var g1 = "0200000000000000 6731" + repeat("00", 126)

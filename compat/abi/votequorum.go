@@ -25,17 +25,11 @@ const (
 // The numbers of answers and events (enum res_votequorum_types). Every request
 // but get info is answered by a status.
 const (
-	VoteStatusRes         int32 = 0
-	VoteGetInfoRes        int32 = 1
-	VoteQuorumEventID     int32 = 3
-	VoteExpectedEventID   int32 = 4
-	VoteNodeListEventID   int32 = 5
-	voteGetInfoLen              = 320
-	voteQuorumEventLen          = 48
-	voteExpectedEventLen        = 40
-	voteNodeListEventLen        = 56
-	voteQuorumNodesAt           = 48
-	voteNodeListMembersAt       = 56
+	VoteStatusRes       int32 = 0
+	VoteGetInfoRes      int32 = 1
+	VoteQuorumEventID   int32 = 3
+	VoteExpectedEventID int32 = 4
+	VoteNodeListEventID int32 = 5
 )
 
 // Sizes of requests.

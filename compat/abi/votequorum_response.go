@@ -6,6 +6,14 @@ import (
 	"cpgol/wire/totem"
 )
 
+// Sizes of answers and events; nodes follow the last two.
+const (
+	voteGetInfoLen       = 320
+	voteExpectedEventLen = 40
+	voteQuorumEventLen   = 48
+	voteNodeListEventLen = 56
+)
+
 // A VoteInfo answers a get info (struct res_lib_votequorum_getinfo, 320 bytes,
 // no holes). In a failure all but the status is zero: the client library copies
 // the name all the same.
@@ -74,11 +82,11 @@ func (m *VoteQuorum) Decode(b []byte) (n int, err error) {
 	}
 	m.Quorate, m.Context = le.Uint32(b[24:]) != 0, le.Uint64(b[32:])
 	count := le.Uint32(b[40:])
-	if uint64(count)*8 != uint64(len(b)-voteQuorumNodesAt) {
+	if uint64(count)*8 != uint64(len(b)-voteQuorumEventLen) {
 		return 0, fmt.Errorf("abi: %s: %d nodes in %d bytes", name, count, len(b))
 	}
 	m.Nodes = m.Nodes[:0]
-	for p := b[voteQuorumNodesAt:]; len(p) > 0; p = p[8:] {
+	for p := b[voteQuorumEventLen:]; len(p) > 0; p = p[8:] {
 		m.Nodes = append(m.Nodes, VoteNode{totem.NodeID(le.Uint32(p)), le.Uint32(p[4:])})
 	}
 	return len(b), nil
@@ -137,11 +145,11 @@ func (m *VoteNodeList) Decode(b []byte) (n int, err error) {
 	m.Context = le.Uint64(b[24:])
 	m.Ring = totem.RingID{Rep: totem.NodeID(le.Uint32(b[32:])), Seq: le.Uint64(b[40:])}
 	count := le.Uint32(b[48:])
-	if uint64(count)*4 != uint64(len(b)-voteNodeListMembersAt) {
+	if uint64(count)*4 != uint64(len(b)-voteNodeListEventLen) {
 		return 0, fmt.Errorf("abi: %s: %d nodes in %d bytes", name, count, len(b))
 	}
 	m.Members = m.Members[:0]
-	for p := b[voteNodeListMembersAt:]; len(p) > 0; p = p[4:] {
+	for p := b[voteNodeListEventLen:]; len(p) > 0; p = p[4:] {
 		m.Members = append(m.Members, totem.NodeID(le.Uint32(p)))
 	}
 	return len(b), nil
