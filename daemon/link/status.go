@@ -1,0 +1,85 @@
+package link
+
+import (
+	"net/netip"
+
+	"cpgol/wire/knet"
+)
+
+// noAddr stands for no address in effects about messages to send.
+var noAddr netip.AddrPort
+
+// A LinkStatus is a link as corosync-cfgtool and the stats map show it.
+type LinkStatus struct {
+	Host          HostID
+	Link          LinkID
+	Local, Remote netip.AddrPort
+	Enabled       bool // always, here
+	Connected     bool
+	Priority      uint8
+	MTU           int // bytes of data in a fragment that this link carries
+	PathMTU       int // the IP packet that makes, 0 while it is not known
+	LinkStats
+}
+
+// Status tells of one link; ok is false if it is not configured.
+func (l *Links) Status(h HostID, id LinkID) (s LinkStatus, ok bool) {
+	host := l.byID[h]
+	if host == nil || host.link(id) == nil {
+		return s, false
+	}
+	k := host.link(id)
+	return LinkStatus{
+		Host: h, Link: id, Local: k.Local, Remote: k.Remote,
+		Enabled: true, Connected: k.up, Priority: k.Priority,
+		MTU: l.dataMTU(k), PathMTU: k.probe.path,
+		LinkStats: k.stats,
+	}, true
+}
+
+// Each calls f for every link, by host and link number.
+func (l *Links) Each(f func(h HostID, id LinkID)) {
+	l.eachLink(func(k *link) { f(k.host.id, k.ID) })
+}
+
+// Reachable reports whether messages to a host have a way.
+func (l *Links) Reachable(h HostID) bool { return l.byID[h] != nil && l.byID[h].reachable }
+
+// MTU is how many bytes of a message go into one fragment at present.
+func (l *Links) MTU() int { return l.mtu }
+
+// Stats tells what all links did together.
+func (l *Links) Stats() Stats { return l.stats }
+
+// ClearStats starts all counters anew (stats.clear.knet).
+func (l *Links) ClearStats() {
+	l.stats = Stats{}
+	l.eachLink(func(k *link) {
+		k.stats = newLinkStats()
+		k.stats.DownCount = 0
+	})
+}
+
+// SendFailed tells that the socket gave up on a Send effect, or, if it only had
+// to try again, that. It is for the statistics.
+func (l *Links) SendFailed(e *Effect, again bool) {
+	h := l.byID[e.Host]
+	if h == nil || h.link(e.Link) == nil {
+		return
+	}
+	s := &h.link(e.Link).stats
+	failed, retried := &s.TxDataErrors, &s.TxDataRetries
+	switch e.Type {
+	case knet.TypePing:
+		failed, retried = &s.TxPingErrors, &s.TxPingRetries
+	case knet.TypePong:
+		failed, retried = &s.TxPongErrors, &s.TxPongRetries
+	case knet.TypePMTUD, knet.TypePMTUDReply:
+		failed, retried = &s.TxPMTUErrors, &s.TxPMTURetries
+	}
+	if again {
+		*retried++
+	} else {
+		*failed++
+	}
+}
