@@ -1,6 +1,6 @@
 package cmap
 
-// A Counter is a Uint64 key that the daemon counts up at every message
+// A Counter is a TypeUint64 key that the daemon counts up at every message
 // (icmap_fast_inc): Inc costs an addition unless somebody tracks the key.
 type Counter struct {
 	m       *Map
@@ -11,7 +11,7 @@ type Counter struct {
 }
 
 // Counter makes a counter of key, which it sets to 0 if there is no such key
-// with a Uint64. It lives as long as the map.
+// with a TypeUint64. It lives as long as the map.
 func (m *Map) Counter(key string) *Counter {
 	if _, ok := m.U64(key); !ok {
 		m.Set(key, U64(0))
@@ -20,9 +20,9 @@ func (m *Map) Counter(key string) *Counter {
 }
 
 // Inc adds one. Trackers always hear of it, and with no old value. Nothing
-// happens once the key is gone or no Uint64 any more.
+// happens once the key is gone or no TypeUint64 any more.
 func (c *Counter) Inc() {
-	if c.it == nil || c.it.gone || c.it.value.typ != Uint64 {
+	if c.it == nil || c.it.gone || c.it.value.typ != TypeUint64 {
 		return
 	}
 	c.it.value.num++

@@ -120,7 +120,7 @@ func (m *Map) Adjust(key string, step int32) abi.Status {
 		return abi.NotExist
 	case it.value.typ.integer():
 		return m.Set(key, it.value.add(step))
-	case it.value.typ > None && it.value.typ <= Binary:
+	case it.value.typ > TypeNone && it.value.typ <= TypeBinary:
 		return abi.InvalidParam
 	}
 	return abi.OK // an unknown type: the reference's switch has no such case
@@ -143,33 +143,33 @@ func (m *Map) get(key string, t Type) (Value, bool) {
 	return it.value, true
 }
 
-// U8 returns key's value if it is a Uint8.
+// U8 returns key's value if it is a TypeUint8.
 func (m *Map) U8(key string) (v uint8, ok bool) {
-	x, ok := m.get(key, Uint8)
+	x, ok := m.get(key, TypeUint8)
 	return uint8(x.num), ok
 }
 
-// U32 returns key's value if it is a Uint32.
+// U32 returns key's value if it is a TypeUint32.
 func (m *Map) U32(key string) (v uint32, ok bool) {
-	x, ok := m.get(key, Uint32)
+	x, ok := m.get(key, TypeUint32)
 	return uint32(x.num), ok
 }
 
-// I32 returns key's value if it is an Int32.
+// I32 returns key's value if it is a TypeInt32.
 func (m *Map) I32(key string) (v int32, ok bool) {
-	x, ok := m.get(key, Int32)
+	x, ok := m.get(key, TypeInt32)
 	return int32(x.num), ok
 }
 
-// U64 returns key's value if it is a Uint64.
+// U64 returns key's value if it is a TypeUint64.
 func (m *Map) U64(key string) (v uint64, ok bool) {
-	x, ok := m.get(key, Uint64)
+	x, ok := m.get(key, TypeUint64)
 	return x.num, ok
 }
 
-// Text returns key's value if it is a String.
+// Text returns key's value if it is a TypeString.
 func (m *Map) Text(key string) (s string, ok bool) {
-	x, ok := m.get(key, String)
+	x, ok := m.get(key, TypeString)
 	return x.text, ok
 }
 

@@ -27,17 +27,17 @@ func TestSetRules(t *testing.T) {
 		{"equal", "a.b", U32(1), abi.OK, 0},
 		{"other", "a.b", U32(2), abi.OK, Modified},
 		{"other type, same bits", "a.b", I32(2), abi.OK, Modified},
-		{"text", "a.b", Str("x"), abi.OK, Modified},
-		{"equal text", "a.b", Str("x\x00y"), abi.OK, 0},
+		{"text", "a.b", String("x"), abi.OK, Modified},
+		{"equal text", "a.b", String("x\x00y"), abi.OK, 0},
 		{"two letters", "ab", U8(1), abi.NameTooLong, 0},
 		{"256 letters", strings.Repeat("a", 256), U8(1), abi.NameTooLong, 0},
 		{"255 letters", strings.Repeat("a", 255), U8(1), abi.OK, Added},
 		{"space", "a b", U8(1), abi.NameTooLong, 0},
 		{"no ASCII", "ab\xe9", U8(1), abi.NameTooLong, 0},
 		{"every kind of character", "aZ09._-/:", U8(1), abi.OK, Added},
-		{"too long, bad key", "a b", Bin(make([]byte, MaxValueLen+1)), abi.InvalidParam, 0},
-		{"longest text", "long", Str(strings.Repeat("x", MaxValueLen)), abi.OK, Added},
-		{"too long text", "long", Str(strings.Repeat("x", MaxValueLen+1)), abi.InvalidParam, 0},
+		{"too long, bad key", "a b", Binary(make([]byte, MaxValueLen+1)), abi.InvalidParam, 0},
+		{"longest text", "long", String(strings.Repeat("x", MaxValueLen)), abi.OK, Added},
+		{"too long text", "long", String(strings.Repeat("x", MaxValueLen+1)), abi.InvalidParam, 0},
 	} {
 		events = nil
 		if st := m.Set(c.key, c.v); st != c.st {
@@ -59,7 +59,7 @@ func TestGetters(t *testing.T) {
 	m.Set("u32", U32(2))
 	m.Set("i32", I32(-3))
 	m.Set("u64", U64(4))
-	m.Set("str", Str("five"))
+	m.Set("str", String("five"))
 	u8, ok8 := m.U8("u8.")
 	u32, ok32 := m.U32("u32")
 	i32, oki32 := m.I32("i32")
@@ -95,8 +95,8 @@ func TestAdjust(t *testing.T) {
 		{U32(7), 0, U32(7), abi.OK},
 		{F32(1), 1, F32(1), abi.InvalidParam},
 		{F64(1), 1, F64(1), abi.InvalidParam},
-		{Str("1"), 1, Str("1"), abi.InvalidParam},
-		{Bin([]byte{1}), 1, Bin([]byte{1}), abi.InvalidParam},
+		{String("1"), 1, String("1"), abi.InvalidParam},
+		{Binary([]byte{1}), 1, Binary([]byte{1}), abi.InvalidParam},
 		{Value{typ: 77}, 1, Value{typ: 77}, abi.OK},
 	} {
 		m := NewMap()

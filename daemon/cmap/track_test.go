@@ -62,8 +62,8 @@ func TestChange(t *testing.T) {
 	c := m.Counter("key")
 	m.Set("key", U64(5))
 	c.Inc()
-	m.Set("key", Str("x"))
-	c.Inc() // the key is no Uint64 any more
+	m.Set("key", String("x"))
+	c.Inc() // the key is no TypeUint64 any more
 	m.Delete("key")
 	m.Set("key", U64(1))
 	c.Inc() // nor the same
@@ -71,8 +71,8 @@ func TestChange(t *testing.T) {
 		{Added, "key", U64(0), Value{}},
 		{Modified, "key", U64(5), U64(0)},
 		{Modified, "key", U64(6), Value{}},
-		{Modified, "key", Str("x"), U64(6)},
-		{Deleted, "key", Value{}, Str("x")},
+		{Modified, "key", String("x"), U64(6)},
+		{Deleted, "key", Value{}, String("x")},
 		{Added, "key", U64(1), Value{}},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Value{})); diff != "" {

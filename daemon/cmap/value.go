@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"cpgol/compat/abi"
 )
@@ -13,23 +14,23 @@ import (
 // A Type is the type of a value (icmap_value_types_t).
 type Type uint8
 
-// The types of values. None is not the type of a value: it stands for the
+// The types of values. TypeNone is not the type of a value: it stands for the
 // value that is not there in a change and for a key that does not exist in a
 // message between nodes.
 const (
-	None    Type = 0
-	Int8    Type = 1
-	Uint8   Type = 2
-	Int16   Type = 3
-	Uint16  Type = 4
-	Int32   Type = 5
-	Uint32  Type = 6
-	Int64   Type = 7
-	Uint64  Type = 8
-	Float32 Type = 9
-	Float64 Type = 10
-	String  Type = 11
-	Binary  Type = 12
+	TypeNone    Type = 0
+	TypeInt8    Type = 1
+	TypeUint8   Type = 2
+	TypeInt16   Type = 3
+	TypeUint16  Type = 4
+	TypeInt32   Type = 5
+	TypeUint32  Type = 6
+	TypeInt64   Type = 7
+	TypeUint64  Type = 8
+	TypeFloat32 Type = 9
+	TypeFloat64 Type = 10
+	TypeString  Type = 11
+	TypeBinary  Type = 12
 )
 
 // MaxValueLen is the largest value in bytes (ICMAP_MAX_VALUE_LEN).
@@ -41,61 +42,69 @@ var le = binary.LittleEndian
 // unknown ones included (icmap_get_valuetype_len).
 func (t Type) size() int {
 	switch t {
-	case Int8, Uint8:
+	case TypeInt8, TypeUint8:
 		return 1
-	case Int16, Uint16:
+	case TypeInt16, TypeUint16:
 		return 2
-	case Int32, Uint32, Float32:
+	case TypeInt32, TypeUint32, TypeFloat32:
 		return 4
-	case Int64, Uint64, Float64:
+	case TypeInt64, TypeUint64, TypeFloat64:
 		return 8
 	}
 	return 0
 }
 
 // integer reports whether a value of type t can be adjusted.
-func (t Type) integer() bool { return t >= Int8 && t <= Uint64 }
+func (t Type) integer() bool { return t >= TypeInt8 && t <= TypeUint64 }
 
 // A Value is what a key holds. Values never change, and are equal with == if
 // type and contents are. The zero Value stands for no value.
 type Value struct {
 	typ  Type
 	num  uint64 // numbers: the bits, in the low size bytes
-	text string // String: without the NUL; Binary: the bytes
+	text string // TypeString: without the NUL; TypeBinary: the bytes
 }
 
-// Values of each type.
+// U8 makes an unsigned number of 8 bits.
+func U8(v uint8) Value { return Value{typ: TypeUint8, num: uint64(v)} }
 
-func U8(v uint8) Value    { return Value{typ: Uint8, num: uint64(v)} }
-func U16(v uint16) Value  { return Value{typ: Uint16, num: uint64(v)} }
-func U32(v uint32) Value  { return Value{typ: Uint32, num: uint64(v)} }
-func U64(v uint64) Value  { return Value{typ: Uint64, num: v} }
-func I8(v int8) Value     { return Value{typ: Int8, num: uint64(uint8(v))} }
-func I16(v int16) Value   { return Value{typ: Int16, num: uint64(uint16(v))} }
-func I32(v int32) Value   { return Value{typ: Int32, num: uint64(uint32(v))} }
-func I64(v int64) Value   { return Value{typ: Int64, num: uint64(v)} }
-func F32(v float32) Value { return Value{typ: Float32, num: uint64(math.Float32bits(v))} }
-func F64(v float64) Value { return Value{typ: Float64, num: math.Float64bits(v)} }
+// U16 makes an unsigned number of 16 bits.
+func U16(v uint16) Value { return Value{typ: TypeUint16, num: uint64(v)} }
 
-// Str makes a text of s up to its first NUL.
-func Str(s string) Value {
-	if i := indexNUL(s); i >= 0 {
+// U32 makes an unsigned number of 32 bits.
+func U32(v uint32) Value { return Value{typ: TypeUint32, num: uint64(v)} }
+
+// U64 makes an unsigned number of 64 bits.
+func U64(v uint64) Value { return Value{typ: TypeUint64, num: v} }
+
+// I8 makes a signed number of 8 bits.
+func I8(v int8) Value { return Value{typ: TypeInt8, num: uint64(uint8(v))} }
+
+// I16 makes a signed number of 16 bits.
+func I16(v int16) Value { return Value{typ: TypeInt16, num: uint64(uint16(v))} }
+
+// I32 makes a signed number of 32 bits.
+func I32(v int32) Value { return Value{typ: TypeInt32, num: uint64(uint32(v))} }
+
+// I64 makes a signed number of 64 bits.
+func I64(v int64) Value { return Value{typ: TypeInt64, num: uint64(v)} }
+
+// F32 makes a floating-point number of 32 bits.
+func F32(v float32) Value { return Value{typ: TypeFloat32, num: uint64(math.Float32bits(v))} }
+
+// F64 makes a floating-point number of 64 bits.
+func F64(v float64) Value { return Value{typ: TypeFloat64, num: math.Float64bits(v)} }
+
+// String makes a text of s up to its first NUL.
+func String(s string) Value {
+	if i := strings.IndexByte(s, 0); i >= 0 {
 		s = s[:i]
 	}
-	return Value{typ: String, text: s}
+	return Value{typ: TypeString, text: s}
 }
 
-// Bin makes a value of b's bytes, which are copied.
-func Bin(b []byte) Value { return Value{typ: Binary, text: string(b)} }
-
-func indexNUL(s string) int {
-	for i := range len(s) {
-		if s[i] == 0 {
-			return i
-		}
-	}
-	return -1
-}
+// Binary makes a value of b's bytes, which are copied.
+func Binary(b []byte) Value { return Value{typ: TypeBinary, text: string(b)} }
 
 // ParseValue makes a value of bytes as a client or a node sends them, which
 // are copied. The result is abi.InvalidParam if there are too many, if a number
@@ -107,7 +116,7 @@ func ParseValue(t Type, raw []byte) (Value, abi.Status) {
 		return Value{}, abi.InvalidParam
 	}
 	switch t {
-	case String:
+	case TypeString:
 		end := bytes.IndexByte(raw, 0)
 		if end >= 0 && len(raw) > end+1 {
 			return Value{}, abi.InvalidParam
@@ -116,7 +125,7 @@ func ParseValue(t Type, raw []byte) (Value, abi.Status) {
 			raw = raw[:end]
 		}
 		return Value{typ: t, text: string(raw)}, abi.OK
-	case Binary:
+	case TypeBinary:
 		return Value{typ: t, text: string(raw)}, abi.OK
 	}
 	if len(raw) != t.size() {
@@ -127,15 +136,15 @@ func ParseValue(t Type, raw []byte) (Value, abi.Status) {
 	return Value{typ: t, num: le.Uint64(word[:])}, abi.OK
 }
 
-// Type is the value's type; None for the zero Value.
+// Type is the value's type; TypeNone for the zero Value.
 func (v Value) Type() Type { return v.typ }
 
 // Len is the number of bytes that Append appends: a text's NUL counts.
 func (v Value) Len() int {
 	switch v.typ {
-	case String:
+	case TypeString:
 		return len(v.text) + 1
-	case Binary:
+	case TypeBinary:
 		return len(v.text)
 	}
 	return v.typ.size()
@@ -145,9 +154,9 @@ func (v Value) Len() int {
 // texts with their NUL.
 func (v Value) Append(b []byte) []byte {
 	switch v.typ {
-	case String:
+	case TypeString:
 		return append(append(b, v.text...), 0)
-	case Binary:
+	case TypeBinary:
 		return append(b, v.text...)
 	}
 	var word [8]byte
@@ -158,8 +167,8 @@ func (v Value) Append(b []byte) []byte {
 // Uint returns the bits of a number, zero-extended, and 0 for anything else.
 func (v Value) Uint() uint64 { return v.num }
 
-// Text returns the text of a String, the bytes of a Binary, and nothing for
-// anything else.
+// Text returns the text of a TypeString, the bytes of a TypeBinary, and
+// nothing for anything else.
 func (v Value) Text() string { return v.text }
 
 // add returns an integer moved by step, wrapping at its type's width.
@@ -174,23 +183,23 @@ func (v Value) add(step int32) Value {
 // String shows the value to people.
 func (v Value) String() string {
 	switch v.typ {
-	case None:
+	case TypeNone:
 		return "none"
-	case String:
+	case TypeString:
 		return strconv.Quote(v.text)
-	case Binary:
+	case TypeBinary:
 		return fmt.Sprintf("%x", v.text)
-	case Int8:
+	case TypeInt8:
 		return strconv.FormatInt(int64(int8(v.num)), 10)
-	case Int16:
+	case TypeInt16:
 		return strconv.FormatInt(int64(int16(v.num)), 10)
-	case Int32:
+	case TypeInt32:
 		return strconv.FormatInt(int64(int32(v.num)), 10)
-	case Int64:
+	case TypeInt64:
 		return strconv.FormatInt(int64(v.num), 10)
-	case Float32:
+	case TypeFloat32:
 		return strconv.FormatFloat(float64(math.Float32frombits(uint32(v.num))), 'g', -1, 32)
-	case Float64:
+	case TypeFloat64:
 		return strconv.FormatFloat(math.Float64frombits(v.num), 'g', -1, 64)
 	}
 	return strconv.FormatUint(v.num, 10)
