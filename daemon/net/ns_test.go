@@ -37,6 +37,9 @@ func newNamespace(t testing.TB) *namespace {
 	return ns
 }
 
+// path is how ip finds the namespace.
+func (ns *namespace) path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.file.Fd()) }
+
 // onThread runs f on a thread of its own, which ends afterwards, with whatever
 // f changed about it.
 func onThread(f func()) {
@@ -85,7 +88,7 @@ func (ns *namespace) ip(t testing.TB, line string) {
 func newLink(t testing.TB) (a, b *namespace) {
 	t.Helper()
 	a, b = newNamespace(t), newNamespace(t)
-	a.ip(t, fmt.Sprintf("link add nt0 type veth peer name nt0 netns /proc/%d/fd/%d", os.Getpid(), b.file.Fd()))
+	a.ip(t, "link add nt0 type veth peer name nt0 netns "+b.path())
 	for i, ns := range []*namespace{a, b} {
 		ns.ip(t, fmt.Sprintf("addr add 10.9.0.%d/24 dev nt0", i+1))
 		ns.ip(t, fmt.Sprintf("addr add fd09::%d/64 dev nt0 nodad", i+1))
