@@ -189,6 +189,9 @@ func milliseconds(d time.Duration) int {
 	return int((d + time.Millisecond - 1) / time.Millisecond)
 }
 
+// anyCount is what a wake-up adds to the eventfd: anything but 0.
+var anyCount = [8]byte{1}
+
 // Wake makes the present or the next Wait return. Many calls before that count
 // as one. What the caller wrote before Wake is visible to the loop when Wait
 // has returned. After Close it does nothing.
@@ -199,8 +202,7 @@ func (p *Poller) Wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.event >= 0 {
-		one := [8]byte{1}
-		unix.Write(p.event, one[:]) // fails only when the counter is full: awake anyway
+		rawWrite(p.event, anyCount[:]) // fails only when the counter is full: awake anyway
 	}
 }
 

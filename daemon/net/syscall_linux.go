@@ -14,6 +14,10 @@ func rawRead(fd int, b []byte) {
 	unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 }
 
+func rawWrite(fd int, b []byte) {
+	unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+}
+
 // sendMany hands datagrams to the kernel and returns how many it took. The
 // error is that of the first one not taken, only when none was.
 func sendMany(fd int, m []unix.Mmsghdr) (int, unix.Errno) {
