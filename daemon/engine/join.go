@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"slices"
+
+	"cpgol/wire/totem"
+)
+
+// receiveJoin takes another node's proposal, or our own as it comes back
+// (message_handler_memb_join).
+func (e *Engine) receiveJoin(packet []byte, out *Output) {
+	var j totem.Join
+	if _, err := j.Decode(packet); err != nil {
+		e.refuse(err, out)
+		return
+	}
+	if j.From == 0 || e.gather.full(j.Proc, j.Failed) {
+		e.stats.JoinStrange++
+		return
+	}
+	if d, yes := e.paused(); yes {
+		// What waited while we were not run speaks of a time that is over.
+		e.stats.Pauses++
+		out.trace(Paused{For: d})
+		e.proveAlive()
+		return
+	}
+	e.ringSeq = max(e.ringSeq, j.RingSeq)
+	switch e.state {
+	case StateOperational:
+		if !e.ignoresJoin(&j) {
+			e.processJoin(&j, out)
+			if e.state == StateOperational {
+				e.enterGather(JoinOperational, out)
+			}
+		}
+	case StateGather:
+		e.processJoin(&j, out)
+	case StateCommit, StateRecovery:
+		if !slices.Contains(e.commit.members, j.From) || j.RingSeq < e.ring.Seq {
+			return // not of this attempt, or from before it
+		}
+		why := JoinCommit
+		if e.state == StateRecovery {
+			why = JoinRecovery
+		}
+		e.noteLeave(&j, out)
+		e.mergeJoin(&j)
+		e.enterGather(why, out)
+	}
+}
+
+// ignoresJoin reports whether an operational node takes no notice: of a join
+// that excludes it, and of one that a member sent before it became one
+// (ignore_join_under_operational).
+func (e *Engine) ignoresJoin(j *totem.Join) bool {
+	return slices.Contains(j.Failed, e.cfg.Node) ||
+		slices.Contains(e.members, j.From) && j.RingSeq < e.ring.Seq
+}
+
+// processJoin compares a proposal with ours (memb_join_process).
+func (e *Engine) processJoin(j *totem.Join, out *Output) {
+	g := &e.gather
+	e.noteLeave(j, out)
+	if !sameSet(j.Proc, g.proc) || !sameSet(j.Failed, g.failed) {
+		if e.mergeJoin(j) {
+			e.enterGather(MergeJoin, out)
+		}
+		return
+	}
+	if !j.IsLeave() {
+		g.consensus = merge(g.consensus, []totem.NodeID{j.From})
+	}
+	switch {
+	case !g.agreed():
+	case g.gaveUp:
+		// All agree that we cannot take part: a ring of our own.
+		g.gaveUp = false
+		g.proc = append(g.proc[:0], e.cfg.Node)
+		g.failed = g.failed[:0]
+		e.createCommitToken(out)
+	case g.isLowest(e.cfg.Node):
+		e.createCommitToken(out)
+	}
+}
+
+// mergeJoin takes over what a proposal adds to ours and reports whether that is
+// a reason to gather anew. Failed nodes are believed only from members of the
+// installed ring; a node that takes us for failed is failed to us.
+func (e *Engine) mergeJoin(j *totem.Join) bool {
+	g := &e.gather
+	if subset(j.Proc, g.proc) && subset(j.Failed, g.failed) {
+		return false // nothing new
+	}
+	if slices.Contains(g.failed, j.From) {
+		return false
+	}
+	g.proc = merge(g.proc, j.Proc)
+	switch {
+	case slices.Contains(j.Failed, e.cfg.Node):
+		g.failed = merge(g.failed, []totem.NodeID{j.From})
+	case slices.Contains(e.members, j.From):
+		g.failed = merge(g.failed, j.Failed)
+	}
+	return true
+}
+
+// noteLeave remembers who said goodbye (my_leave_memb_set).
+func (e *Engine) noteLeave(j *totem.Join, out *Output) {
+	if !j.IsLeave() || len(j.Failed) == 0 {
+		return
+	}
+	n := j.Failed[len(j.Failed)-1]
+	if !slices.Contains(e.gather.left, n) && len(e.gather.left) < totem.MaxNodes {
+		e.gather.left = append(e.gather.left, n)
+	}
+	out.trace(LeaveReceived{Node: n})
+}
