@@ -53,11 +53,20 @@ func (c *Conn) Request(msg []byte) []byte {
 	}
 	was := len(c.Responses)
 	rows := c.service.Requests()
+	refusal := abi.Status(0)
 	switch {
-	case id < 0 || int(id) >= len(rows) || size < rows[id].Size:
+	case id < 0 || int(id) >= len(rows):
 		return abi.AppendStatus(nil, 0, abi.InvalidParam)
+	case size < rows[id].Size:
+		refusal = abi.InvalidParam
 	case rows[id].Throttled && c.Node.SyncInProgress():
-		return abi.AppendStatus(nil, 0, abi.TryAgain)
+		refusal = abi.TryAgain
+	}
+	switch {
+	case refusal != 0 && rows[id].Async:
+		return nil
+	case refusal != 0:
+		return abi.AppendStatus(nil, 0, refusal)
 	}
 	rows[id].Handle(c, bytes.Clone(msg[:size]))
 	switch n := len(c.Responses) - was; {
@@ -85,7 +94,11 @@ func (c *Conn) Respond(msg []byte) {
 // Event keeps an event.
 func (c *Conn) Event(head, body []byte) {
 	c.mustBeOpen("event")
-	c.Events = append(c.Events, slices.Concat(head, body))
+	event := slices.Concat(head, body)
+	c.Events = append(c.Events, event)
+	if tap := c.Node.world.OnEvent; tap != nil {
+		tap(c, event)
+	}
 }
 
 func (c *Conn) mustBeOpen(what string) {

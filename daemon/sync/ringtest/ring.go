@@ -23,6 +23,9 @@ import (
 type World struct {
 	// Trace, if set, gets one line per delivered message.
 	Trace func(line string)
+	// OnEvent, if set, gets every event in the order in which services send
+	// them.
+	OnEvent func(c *Conn, event []byte)
 
 	nodes map[totem.NodeID]*Node
 	rings []*ring
