@@ -23,9 +23,9 @@ func sidecars(t testing.TB, prefix string) []string {
 
 // A result is what Run said.
 type result struct {
-	status                                        int
+	status                                       int
 	packets, decoded, identical, events, matched int
-	out, errors                                   string
+	out, errors                                  string
 }
 
 var lastLine = regexp.MustCompile(`^packets \d+ decoded \d+ identical \d+ events \d+ matched \d+$`)

@@ -1,0 +1,82 @@
+// Command cpgold is the daemon and its tools in one binary.
+//
+//	cpgold run --config FILE         run the node in the foreground
+//	cpgold check FILE                say what is wrong with a configuration, by line
+//	cpgold replay SIDECAR.json       decode a recorded ring and rebuild what its clients saw
+//	cpgold version
+//
+// Results go to standard output, everything else to standard error. Exit
+// statuses of run are those of the C daemon (exec/util.h); of the others 0 for
+// success, 1 for a negative result, 2 for a wrong command line.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// A command is one word of the command line.
+type command struct {
+	name, args, does string
+	run              func(args []string, stdout, stderr io.Writer) int
+}
+
+var commands = []command{
+	{"run", "--config FILE", "run the node in the foreground; FILE is TOML or a corosync.conf", runNode},
+	{"check", "FILE", "say what is wrong with a configuration, by line", check},
+	{"replay", "SIDECAR.json [--json]", "decode a recorded ring and rebuild what its clients saw", replayRing},
+	{"version", "", "print the version", version},
+}
+
+const statusUsage = 2
+
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		usage(stderr)
+		return statusUsage
+	}
+	if slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
+		usage(stdout)
+		return 0
+	}
+	for _, c := range commands {
+		if c.name == args[0] {
+			return c.run(args[1:], stdout, stderr)
+		}
+	}
+	fmt.Fprintf(stderr, "cpgold: %q is no command; see cpgold help\n", args[0])
+	return statusUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: cpgold COMMAND")
+	for _, c := range commands {
+		fmt.Fprintf(w, "  %-32s %s\n", strings.TrimSpace(c.name+" "+c.args), c.does)
+	}
+}
+
+// misused tells what is wrong with a command's arguments.
+func misused(stderr io.Writer, name, format string, args ...any) int {
+	fmt.Fprintf(stderr, "cpgold %s: %s\n", name, fmt.Sprintf(format, args...))
+	return statusUsage
+}
+
+func version(args []string, stdout, stderr io.Writer) int {
+	v := "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				v += " " + s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	fmt.Fprintln(stdout, "cpgold", v)
+	return 0
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"cpgol/compat/conf"
+	"cpgol/daemon/logs"
+	"cpgol/daemon/node"
+)
+
+// Exit statuses of the C daemon (exec/util.h).
+const (
+	exitLogging = 7
+	exitConfig  = 8
+	exitState   = 16
+	exitRunning = 18
+)
+
+// runNode runs a node until it is told to stop.
+func runNode(args []string, stdout, stderr io.Writer) int {
+	file := ""
+	for i := 0; i < len(args); i++ {
+		switch {
+		case (args[i] == "--config" || args[i] == "-c") && i+1 < len(args):
+			i++
+			file = args[i]
+		default:
+			return misused(stderr, "run", "unexpected argument %q; usage: cpgold run --config FILE", args[i])
+		}
+	}
+	if file == "" {
+		return misused(stderr, "run", "usage: cpgold run --config FILE")
+	}
+	c, err := conf.Load(file, conf.Host())
+	if err != nil {
+		fmt.Fprintln(stderr, "cpgold:", err)
+		return exitConfig
+	}
+	w, log, err := logs.Open(logOptions(c, stderr))
+	if err != nil {
+		fmt.Fprintln(stderr, "cpgold:", err)
+		return exitLogging
+	}
+	defer w.Close()
+	if err := os.Chdir(c.StateDir); err != nil {
+		log.Error(fmt.Sprintf("can't change to the state directory %s: %v", c.StateDir, err))
+		return exitState
+	}
+	tune()
+	lock, err := takeLock()
+	if err != nil {
+		log.Error(err.Error())
+		return exitRunning
+	}
+	defer lock.release()
+	n, err := node.New(c, log)
+	defer n.Close()
+	if err != nil {
+		log.Error(err.Error())
+		return 15
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)
+	go func() {
+		s := <-signals
+		n.Do(func() { n.Shutdown("Node was shut down by a signal: " + s.String()) })
+	}()
+	return n.Run()
+}
+
+// tune bounds the runtime's memory: what the daemon keeps is small and mostly
+// buffers that are used again, so that a low limit costs few collections.
+func tune() {
+	debug.SetGCPercent(50)
+	debug.SetMemoryLimit(48 << 20)
+}

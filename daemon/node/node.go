@@ -1,0 +1,267 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"time"
+
+	"cpgol/compat/conf"
+	// cfg
+	"cpgol/daemon/cmap"
+	"cpgol/daemon/cpg"
+	"cpgol/daemon/engine"
+	"cpgol/daemon/logs"
+	"cpgol/daemon/net"
+	"cpgol/daemon/quorum"
+	"cpgol/daemon/service"
+	"cpgol/daemon/sync"
+	"cpgol/daemon/votequorum"
+	"cpgol/wire/pg"
+	"cpgol/wire/totem"
+)
+
+// A Node is one daemon. Its methods, but for [Node.Do], are called from the
+// loop only.
+type Node struct {
+	cfg   *conf.Config
+	log   *slog.Logger // MAIN
+	totem *slog.Logger // TOTEM
+	knet  *slog.Logger // KNET
+	limit logs.Limiter
+	start time.Time // origin of the loop's time
+	ring  ringFile
+
+	poller    *net.Poller
+	transport net.Transport
+	engine    *engine.Engine
+	out       engine.Output
+	busy      bool     // perform is running: it takes what is appended meanwhile
+	looped    [][]byte // packets to oneself, received after the present effects
+	timers    timers
+	tasks     tasks
+
+	phase     phase
+	assembler *pg.Assembler // of the present phase
+	normal    pg.Assembler
+	trans     pg.Assembler
+	from      totem.NodeID // originator of the frame being cut up
+	deliver   func(msg []byte)
+
+	keys     *cmap.Map
+	services [8]*slot // by service.ID
+	sync     *sync.Sync
+	clients  clients
+
+	stopping bool
+	exitCode int
+	failure  error // ends the loop
+}
+
+// A slot is a service in its place, with what the node keeps for it.
+type slot struct {
+	service.Service
+	requests []service.Request
+	messages []service.Message
+	rx, tx   []*cmap.Counter // by function
+}
+
+// New builds the node that c describes. Sockets are opened here; nothing is
+// sent before Run. Close must be called in any case.
+func New(c *conf.Config, log *slog.Logger) (n *Node, err error) {
+	n = &Node{cfg: c, log: log, totem: logs.Subsystem(log, "TOTEM"), knet: logs.Subsystem(log, "KNET"), start: time.Now()}
+	n.ring = ringFileOf(c.StateDir, c.Self)
+	n.deliver = n.message
+	n.phase.n = n
+	n.assembler = &n.trans // sync is thought to run until the first round is over
+	defer func() {
+		if err != nil {
+			n.Close()
+		}
+	}()
+	if n.poller, err = net.NewPoller(); err != nil {
+		return n, err
+	}
+	seq, err := n.ring.load()
+	if err != nil {
+		return n, err
+	}
+	n.engine = engine.New(engineConfig(c), seq)
+	if n.transport, err = n.openTransport(); err != nil {
+		return n, err
+	}
+	if err := n.clients.init(n); err != nil {
+		return n, err
+	}
+	return n, n.addServices()
+}
+
+// engineConfig picks the engine's part of the configuration.
+func engineConfig(c *conf.Config) engine.Config {
+	t := c.Totem
+	return engine.Config{
+		Node:  totem.NodeID(c.Self),
+		Token: t.Token, TokenRetransmit: t.TokenRetransmit, Hold: t.Hold, Join: t.Join, SendJoin: t.SendJoin,
+		Consensus: t.Consensus, Merge: t.Merge, MaxNetworkDelay: t.MaxNetworkDelay, TokenWarning: t.TokenWarning,
+		HeartbeatFailures: t.HeartbeatFailures, FailToReceive: t.FailToReceive, SeqUnchanged: t.SeqUnchanged,
+		WindowSize: t.WindowSize, MaxMessages: t.MaxMessages, MissCount: t.MissCount,
+		CancelHoldOnRetransmit: t.CancelHoldOnRetransmit,
+		NetMTU:                 c.NetMTU,
+		Rand:                   rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+	}
+}
+
+// addServices builds the engines in the reference's order (exec/service.c).
+func (n *Node) addServices() error {
+	n.keys = cmap.NewMap()
+	n.setKeys()
+	provider, _ := n.keys.Text("quorum.provider")
+	if provider != "" && provider != "corosync_votequorum" {
+		return fmt.Errorf("quorum.provider: %q is no provider; corosync_votequorum is", provider)
+	}
+	q := quorum.New(n, provider != "")
+	all := []service.Service{
+		cmap.New(n, n.keys, stats{n}),
+		//CFG
+		cpg.New(n),
+	}
+	if provider != "" {
+		v, err := votequorum.New(n, n.keys, q, votequorum.Options{
+			Tracking: votequorum.TrackingFile(n.cfg.StateDir), Log: logs.Subsystem(n.log, "VOTEQ"),
+		})
+		if err != nil {
+			return fmt.Errorf("quorum: %w", err)
+		}
+		all = append(all, v)
+	}
+	all = append(all, q)
+	var syncers []service.Syncer
+	for _, s := range all {
+		n.add(s)
+	}
+	for _, s := range n.services {
+		if s == nil {
+			continue
+		}
+		if y, ok := s.Service.(service.Syncer); ok {
+			syncers = append(syncers, y)
+		}
+	}
+	n.sync = sync.New(n.Self(), syncers, n.sendSync, n.phase.done)
+	return nil
+}
+
+// Run runs the loop until the node stops; the result is the exit status.
+func (n *Node) Run() int {
+	runtime.LockOSThread()
+	realTime(n.log, n.cfg.System.Realtime)
+	if err := n.clients.listen(); err != nil {
+		n.log.Error(err.Error())
+		return exitService
+	}
+	// The reference waits this long for its links (totemknet.c, totemudpu.c).
+	n.timers.after(n.Now()+100*time.Millisecond, func() {
+		n.engine.Start(n.Now(), &n.out)
+		n.perform()
+	})
+	for n.failure == nil && !n.stopping {
+		if err := n.turn(); err != nil {
+			n.fail(exitFatal, err)
+		}
+	}
+	return n.leave()
+}
+
+// turn waits for the next event or deadline and lets everything happen that is due.
+func (n *Node) turn() error {
+	n.tasks.run()
+	now := n.Now()
+	n.timers.run(now)
+	if n.engine.Deadline() <= now {
+		n.engine.Tick(now, &n.out)
+	}
+	n.perform()
+	if n.transport.Deadline() <= now {
+		n.transport.Tick(now)
+	}
+	n.clients.tick(now)
+	n.receiveLooped()
+	n.transport.Flush(n.Now())
+	return n.poller.Wait(n.wait())
+}
+
+// wait is how long the poller may sleep.
+func (n *Node) wait() time.Duration {
+	if n.stopping || n.failure != nil || len(n.looped) > 0 {
+		return 0
+	}
+	next := min(n.engine.Deadline(), n.transport.Deadline(), n.timers.deadline(), n.clients.deadline())
+	if next == engine.Never {
+		return -1
+	}
+	return max(0, next-n.Now())
+}
+
+// receive is what the transport calls with each packet.
+func (n *Node) receive(packet []byte) {
+	n.engine.Receive(n.Now(), packet, &n.out)
+	n.perform()
+}
+
+// receiveLooped takes the packets that this node sent to itself. What they cause
+// is looped again and waits for the next turn, so that a token that only ever
+// goes round on this node does not keep the loop from its other work.
+func (n *Node) receiveLooped() {
+	now := n.looped
+	n.looped = nil
+	for _, p := range now {
+		n.receive(p)
+	}
+}
+
+// Self is this node's ID.
+func (n *Node) Self() totem.NodeID { return totem.NodeID(n.cfg.Self) }
+
+// Now is the time since the node was made.
+func (n *Node) Now() time.Duration { return time.Since(n.start) }
+
+// After calls f from the loop once d has passed.
+func (n *Node) After(d time.Duration, f func()) (cancel func()) {
+	return n.timers.after(n.Now()+d, func() {
+		f()
+		n.perform()
+	})
+}
+
+// Shutdown stops the node in good order after the present event.
+func (n *Node) Shutdown(reason string) {
+	if !n.stopping {
+		n.log.Log(context.Background(), logs.LevelNotice, reason)
+	}
+	n.stopping = true
+}
+
+// Exit ends the node at once, without a word to its peers.
+func (n *Node) Exit(code int, reason string) {
+	n.fail(code, errors.New(reason))
+}
+
+func (n *Node) fail(code int, err error) {
+	if n.failure == nil {
+		n.failure, n.exitCode = err, code
+	}
+}
+
+// Close releases what New opened. It can be called in any state.
+func (n *Node) Close() {
+	n.clients.close()
+	if n.transport != nil {
+		n.transport.Close()
+	}
+	if n.poller != nil {
+		n.poller.Close()
+	}
+}

@@ -1,0 +1,64 @@
+package node
+
+import (
+	"context"
+	"slices"
+
+	"cpgol/daemon/engine"
+	"cpgol/daemon/sync"
+	"cpgol/wire/totem"
+)
+
+// phase says whether a synchronisation runs. From the transitional configuration
+// until every service is in step, only what is sent meanwhile goes out, and what
+// is received belongs to the second set of assemblies (totem.md 4.6). Both ends
+// change over at the same message of the order: the last barrier.
+type phase struct {
+	n       *Node
+	running bool
+	ever    bool // a round was completed: clients may connect
+}
+
+// configure tells everyone of a configuration (exec/main.c:confchg_fn).
+func (n *Node) configure(c *engine.Configuration) {
+	n.phase.running = true
+	n.clients.level()
+	if c.Kind == engine.Transitional {
+		for _, id := range c.Left {
+			n.normal.Forget(id)
+			n.trans.Forget(id)
+		}
+		n.assembler = &n.trans
+	}
+	for _, id := range c.Left {
+		n.memberLeft(id)
+	}
+	for _, id := range c.Joined {
+		n.memberJoined(id)
+	}
+	kind := sync.Transitional
+	if c.Kind == engine.Regular {
+		kind = sync.Regular
+	}
+	n.sync.Configure(kind, c.Members, c.Ring)
+	if c.Kind == engine.Regular {
+		n.totem.Info("A new membership was formed", "ring", c.Ring, "members", ids(c.Members), "joined", ids(c.Joined))
+	} else if len(c.Left) > 0 {
+		n.totem.Info("Members left", "left", ids(c.Left))
+	}
+}
+
+// done runs when every service has activated (corosync_sync_completed).
+func (p *phase) done() {
+	n := p.n
+	p.running, p.ever = false, true
+	n.assembler = &n.normal
+	n.engine.SyncDone(n.Now(), &n.out)
+	n.log.Log(context.Background(), levelNotice, "Completed service synchronization, ready to provide service.")
+	notify("READY=1")
+}
+
+// SyncInProgress reports whether a round is running.
+func (n *Node) SyncInProgress() bool { return n.phase.running }
+
+func ids(list []totem.NodeID) []totem.NodeID { return slices.Clone(list) }

@@ -1,0 +1,175 @@
+package node
+
+import (
+	"fmt"
+	"iter"
+	"os"
+	"strings"
+
+	"cpgol/compat/ipc"
+	"cpgol/daemon/cmap"
+	"cpgol/daemon/link"
+	"cpgol/daemon/net"
+)
+
+// stats is the map of statistics, found out when it is read (exec/stats.c,
+// services.md 7.6).
+type stats struct{ n *Node }
+
+var _ cmap.Stats = stats{}
+
+// Each visits every statistic whose key begins with prefix.
+func (s stats) Each(prefix string, fn func(key string, v cmap.Value)) {
+	for k, v := range s.all() {
+		if strings.HasPrefix(k, prefix) {
+			fn(k, v)
+		}
+	}
+}
+
+// Get finds one statistic.
+func (s stats) Get(key string) (cmap.Value, bool) {
+	for k, v := range s.all() {
+		if k == key {
+			return v, true
+		}
+	}
+	return cmap.Value{}, false
+}
+
+// Clear sets statistics to zero.
+func (s stats) Clear(what string) {
+	switch what {
+	case "totem":
+		s.n.engine.ClearStats()
+	case "knet":
+		if k, ok := s.n.transport.(interface{ ClearStats() }); ok {
+			k.ClearStats()
+		}
+	}
+}
+
+func (s stats) all() iter.Seq2[string, cmap.Value] {
+	return func(yield func(string, cmap.Value) bool) {
+		_ = s.totem(yield) && s.links(yield) && s.clients(yield)
+	}
+}
+
+func (s stats) totem(yield func(string, cmap.Value) bool) bool {
+	t := s.n.engine.Stats()
+	since := uint64(0)
+	if t.LastToken > 0 {
+		since = uint64((s.n.Now() - t.LastToken).Milliseconds())
+	}
+	firewall := uint8(0)
+	if t.ContinuousGather > 3 { // MAX_NO_CONT_GATHER
+		firewall = 1
+	}
+	for _, e := range []struct {
+		key string
+		v   cmap.Value
+	}{
+		{"pg.msg_queue_avail", cmap.U32(t.QueueAvail)}, {"pg.msg_reserved", cmap.U32(0)},
+		{"srp.orf_token_tx", cmap.U64(t.OrfTokenTx)}, {"srp.orf_token_rx", cmap.U64(t.OrfTokenRx)},
+		{"srp.memb_merge_detect_tx", cmap.U64(t.MembMergeDetectTx)}, {"srp.memb_merge_detect_rx", cmap.U64(t.MembMergeDetectRx)},
+		{"srp.memb_join_tx", cmap.U64(t.MembJoinTx)}, {"srp.memb_join_rx", cmap.U64(t.MembJoinRx)},
+		{"srp.mcast_tx", cmap.U64(t.McastTx)}, {"srp.mcast_retx", cmap.U64(t.McastRetx)}, {"srp.mcast_rx", cmap.U64(t.McastRx)},
+		{"srp.memb_commit_token_tx", cmap.U64(t.MembCommitTokenTx)}, {"srp.memb_commit_token_rx", cmap.U64(t.MembCommitTokenRx)},
+		{"srp.token_hold_cancel_tx", cmap.U64(t.TokenHoldCancelTx)}, {"srp.token_hold_cancel_rx", cmap.U64(t.TokenHoldCancelRx)},
+		{"srp.operational_entered", cmap.U64(t.OperationalEntered)}, {"srp.operational_token_lost", cmap.U64(t.OperationalTokenLost)},
+		{"srp.gather_entered", cmap.U64(t.GatherEntered)}, {"srp.gather_token_lost", cmap.U64(t.GatherTokenLost)},
+		{"srp.commit_entered", cmap.U64(t.CommitEntered)}, {"srp.commit_token_lost", cmap.U64(t.CommitTokenLost)},
+		{"srp.recovery_entered", cmap.U64(t.RecoveryEntered)}, {"srp.recovery_token_lost", cmap.U64(t.RecoveryTokenLost)},
+		{"srp.consensus_timeouts", cmap.U64(t.ConsensusTimeouts)}, {"srp.rx_msg_dropped", cmap.U64(t.RxMsgDropped)},
+		{"srp.time_since_token_last_received", cmap.U64(since)},
+		{"srp.continuous_gather", cmap.U32(t.ContinuousGather)}, {"srp.continuous_sendmsg_failures", cmap.U32(0)},
+		{"srp.mtt_rx_token", cmap.U32(t.MttRxToken)}, {"srp.avg_token_workload", cmap.U32(t.AvgTokenWorkload)},
+		{"srp.avg_backlog_calc", cmap.U32(t.AvgBacklogCalc)},
+		{"srp.firewall_enabled_or_nic_failure", cmap.U8(firewall)},
+	} {
+		if !yield("stats."+e.key, e.v) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s stats) clients(yield func(string, cmap.Value) bool) bool {
+	c := &s.n.clients
+	if !yield("stats.ipcs.global.active", cmap.U64(uint64(len(c.all)))) || !yield("stats.ipcs.global.closed", cmap.U64(c.closed)) {
+		return false
+	}
+	for conn, slot := range c.all {
+		prefix := fmt.Sprintf("stats.ipcs.service%d.%d.%#x.", slot.ID(), conn.PID(), conn.Serial())
+		for key, v := range connection(conn) {
+			if !yield(prefix+key, v) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// connection gives the statistics of one client.
+func connection(conn *ipc.Conn) map[string]cmap.Value {
+	c := conn.Counters()
+	queueing := int32(0)
+	if c.Queueing {
+		queueing = 1
+	}
+	return map[string]cmap.Value{
+		"procname": cmap.String(processName(conn.PID())),
+		"queueing": cmap.I32(queueing), "queued": cmap.U32(c.Queued), "sent": cmap.U32(uint32(c.Dispatched)),
+		"flow_control": cmap.U32(uint32(c.FlowControl)), "flow_control_count": cmap.U64(c.FlowControlCount),
+		"requests": cmap.U64(c.Requests), "responses": cmap.U64(c.Responses), "dispatched": cmap.U64(c.Dispatched),
+		"send_retries": cmap.U64(c.SendRetries), "recv_retries": cmap.U64(c.RecvRetries),
+		"invalid_request": cmap.U64(0), "overload": cmap.U64(0),
+	}
+}
+
+// processName is a process's own idea of its name, at most 15 characters.
+func processName(pid uint32) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// links gives knet's statistics, by link and for all together.
+func (s stats) links(yield func(string, cmap.Value) bool) bool {
+	k, ok := s.n.transport.(*net.Knet)
+	if !ok {
+		return true
+	}
+	l := k.State()
+	for _, p := range k.Links() {
+		st, ok := l.Status(uint16(p.Node), p.Link)
+		if !ok {
+			continue
+		}
+		prefix := fmt.Sprintf("stats.knet.node%d.link%d.", p.Node, p.Link)
+		for _, v := range st.Values(nil) {
+			if !yield(prefix+v.Name, number(v)) {
+				return false
+			}
+		}
+	}
+	all := l.Stats()
+	for _, v := range all.Values(nil) {
+		if !yield("stats.knet.handle."+v.Name, number(v)) {
+			return false
+		}
+	}
+	return true
+}
+
+func number(v link.Value) cmap.Value {
+	switch v.Bits {
+	case 8:
+		return cmap.U8(uint8(v.Num))
+	case 32:
+		return cmap.U32(uint32(v.Num))
+	}
+	return cmap.U64(v.Num)
+}

@@ -1,0 +1,141 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+
+	"cpgol/compat/conf"
+	"cpgol/daemon/link"
+	"cpgol/daemon/net"
+	"cpgol/wire/knet"
+	"cpgol/wire/totem"
+)
+
+// openTransport makes the transport that the configuration names.
+func (n *Node) openTransport() (net.Transport, error) {
+	if len(n.cfg.Links) == 0 {
+		return nil, fmt.Errorf("no link is configured")
+	}
+	switch n.cfg.Transport {
+	case "knet":
+		return n.openKnet()
+	case "udpu":
+		return net.NewUDPU(n.poller, net.UDPUConfig{PlainConfig: n.plain(), BlockUnlisted: n.cfg.BlockUnlistedIPs})
+	case "udp":
+		l := n.cfg.Links[0]
+		return net.NewUDP(n.poller, net.UDPConfig{PlainConfig: n.plain(), Group: l.McastAddr, Broadcast: l.Broadcast, TTL: l.TTL})
+	}
+	return nil, fmt.Errorf("totem.transport: %q is no transport; knet, udpu and udp are", n.cfg.Transport)
+}
+
+// plain is what udpu and udp share: one link, the first.
+func (n *Node) plain() net.PlainConfig {
+	l := n.cfg.Links[0]
+	c := net.PlainConfig{
+		Node: n.Self(), Local: netip.AddrPortFrom(l.Local, l.Port), DownCheck: n.cfg.Totem.Downcheck,
+		Clock: n.Now, Receive: n.receive, Changed: n.interfaceChanged,
+	}
+	for _, m := range n.cfg.Nodes {
+		if a := m.Addrs[l.Number]; a.IsValid() {
+			c.Members = append(c.Members, net.Member{Node: totem.NodeID(m.ID), Addr: netip.AddrPortFrom(a, l.Port)})
+		}
+	}
+	return c
+}
+
+func (n *Node) interfaceChanged(up bool, err error) {
+	switch {
+	case up:
+		n.totem.Log(context.Background(), levelNotice, "The network interface is now up.")
+	case err != nil:
+		n.totem.Error("can't use the network interface: " + err.Error())
+	default:
+		n.totem.Log(context.Background(), levelNotice, "The network interface is down.")
+	}
+}
+
+var policies = map[string]link.Policy{"passive": link.Passive, "active": link.Active, "rr": link.RoundRobin}
+
+func (n *Node) openKnet() (net.Transport, error) {
+	c, err := knetConfig(n.cfg)
+	if err != nil {
+		return nil, err
+	}
+	return net.NewKnet(n.poller, net.KnetConfig{
+		Config: c, Clock: n.Now, Receive: n.receive, Event: n.linkEvent,
+	})
+}
+
+// knetConfig picks knet's part of the configuration.
+func knetConfig(c *conf.Config) (link.Config, error) {
+	policy, ok := policies[c.LinkMode]
+	if !ok {
+		return link.Config{}, fmt.Errorf("totem.link_mode: %q is none of passive, active, rr", c.LinkMode)
+	}
+	out := link.Config{
+		Node: uint16(c.Self), Policy: policy, PMTUDInterval: c.PMTUDInterval, MTU: c.KnetMTU,
+		BlockUnlisted: c.BlockUnlistedIPs, Rand: rand.Reader,
+	}
+	if c.Key != nil {
+		crypto, err := knet.NewCrypto(c.Cipher, c.Hash, c.Key)
+		if err != nil {
+			return link.Config{}, fmt.Errorf("crypto: %w", err)
+		}
+		out.Crypto = crypto
+	}
+	if c.Compression.Model != "none" {
+		method, ok := knet.MethodByName(c.Compression.Model)
+		if !ok {
+			return link.Config{}, fmt.Errorf("totem.knet_compression_model: %q is no method", c.Compression.Model)
+		}
+		out.Compression = link.Compression{Method: method, Level: c.Compression.Level, Threshold: int(c.Compression.Threshold)}
+	}
+	for _, node := range c.Nodes {
+		if node.ID != c.Self {
+			out.Hosts = append(out.Hosts, knetHost(c, node))
+		}
+	}
+	return out, nil
+}
+
+func knetHost(c *conf.Config, node conf.Node) link.Host {
+	h := link.Host{ID: uint16(node.ID)}
+	for _, l := range c.Links {
+		if !node.Addrs[l.Number].IsValid() || !l.Local.IsValid() {
+			continue
+		}
+		h.Links = append(h.Links, link.Link{
+			ID:    uint8(l.Number),
+			Local: netip.AddrPortFrom(l.Local, l.Port), Remote: netip.AddrPortFrom(node.Addrs[l.Number], l.Port),
+			Priority: l.Priority, PingInterval: l.PingInterval, PongTimeout: l.PingTimeout,
+			PongCount: uint8(l.PongCount), Precision: l.PingPrecision,
+		})
+	}
+	return h
+}
+
+// linkEvent tells of what knet's links did.
+func (n *Node) linkEvent(e link.Effect) {
+	switch e.Kind {
+	case link.LinkChanged:
+		state := "down"
+		if e.Up {
+			state = "up"
+		}
+		n.knet.Info(fmt.Sprintf("host: %d link: %d is %s", e.Host, e.Link, state))
+	case link.HostChanged:
+		if e.Up {
+			n.knet.Info(fmt.Sprintf("host: %d is reachable", e.Host))
+		} else {
+			n.knet.Warn(fmt.Sprintf("host: %d has no active links", e.Host))
+		}
+	case link.MTUChanged:
+		n.knet.Info(fmt.Sprintf("data MTU changed to %d", e.MTU))
+	case link.Dropped:
+		if !e.Cause.Everyday() {
+			n.dropf("knet "+e.Cause.String(), "packet from %v dropped: %v", e.To, e.Cause)
+		}
+	}
+}
