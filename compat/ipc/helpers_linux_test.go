@@ -151,11 +151,11 @@ func serve(t testing.TB, h ipc.Handler, opt ipc.Options) (l *ipctest.Loop, name 
 	}
 	l = ipctest.Start(t, opt)
 	name = uniqueName()
-	l.Do(func() {
-		if _, err := l.Server.Listen(name, h); err != nil {
-			t.Fatal(err)
-		}
-	})
+	var err error
+	l.Do(func() { _, err = l.Server.Listen(name, h) })
+	if err != nil {
+		t.Fatal(err)
+	}
 	return l, name
 }
 

@@ -285,7 +285,8 @@ func TestNoDescriptors(t *testing.T) {
 		low := limit
 		low.Cur = 256
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
-			t.Fatal(err)
+			t.Error(err)
+			return
 		}
 		for {
 			fd, err := unix.Dup(sock)

@@ -212,6 +212,9 @@ func (c *Conn) Flow() (word int32, err error) {
 	return word, err
 }
 
+// wakeUp is the byte that follows a request; its value means nothing.
+var wakeUp = []byte{1}
+
 // Send puts a request, head followed by body, into the server's ring. It gives
 // EAGAIN if the server wants no more now or the ring is full, and EMSGSIZE for
 // a message that is too long (libqb lib/ipcc.c:qb_ipcc_sendv).
@@ -240,7 +243,7 @@ func (c *Conn) Send(head, body []byte) error {
 		}
 		return err
 	}
-	if _, err := c.sock.Write([]byte{1}); err != nil {
+	if _, err := c.sock.Write(wakeUp); err != nil {
 		return c.ended(err)
 	}
 	return nil

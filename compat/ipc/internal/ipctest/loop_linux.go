@@ -82,6 +82,18 @@ func (l *Loop) Do(f func()) {
 	}
 }
 
+// Isolate moves the loop's thread into a network namespace of its own, where
+// any socket name is free. What is started within [Loop.Do] then is there too.
+// The namespace ends with its last user.
+func (l *Loop) Isolate(tb testing.TB) {
+	tb.Helper()
+	var err error
+	l.Do(func() { err = unix.Unshare(unix.CLONE_NEWNET) })
+	if err != nil {
+		tb.Skipf("no network namespace: %v", err)
+	}
+}
+
 func (l *Loop) runCalls(uint32) {
 	var n [8]byte
 	unix.Read(l.wake, n[:])
@@ -90,8 +102,7 @@ func (l *Loop) runCalls(uint32) {
 
 func (l *Loop) run() {
 	defer close(l.stopped)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // for good: see [Loop.Isolate]
 	var events [64]unix.EpollEvent
 	for !l.stop {
 		n, err := unix.EpollWait(l.epoll, events[:], l.timeout())

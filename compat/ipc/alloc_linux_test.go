@@ -1,0 +1,93 @@
+package ipc_test
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"cpgol/compat/ipc"
+	"cpgol/compat/ipc/client"
+)
+
+// A stepper is a poller whose descriptors are always said to be ready.
+type stepper struct {
+	ready map[int]func(uint32)
+	last  int // the newest descriptor
+}
+
+func (s *stepper) Add(fd int, _ uint32, ready func(uint32)) error {
+	s.ready[fd] = ready
+	s.last = fd
+	return nil
+}
+func (s *stepper) Modify(int, uint32) error { return nil }
+func (s *stepper) Remove(fd int) error      { delete(s.ready, fd); return nil }
+
+func (s *stepper) step() {
+	for _, ready := range s.ready {
+		ready(unix.EPOLLIN)
+	}
+}
+
+// A quiet service answers every request with one message and sends one event.
+type quiet struct {
+	*echo
+	answer, head, body []byte
+}
+
+func (q *quiet) Request(c *ipc.Conn, _ []byte) {
+	c.Event(q.head, q.body)
+	c.Respond(q.answer)
+}
+
+// TestAllocations: a request, its answer and an event cost neither end any.
+func TestAllocations(t *testing.T) {
+	poll := &stepper{ready: make(map[int]func(uint32))}
+	s, err := ipc.NewServer(poll, ipc.Options{Dir: shmDir(t), ForceFile: "/nonexistent"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	q := &quiet{echo: newEcho(), answer: message(0, h24, nil), head: message(1, 200, nil), body: make([]byte, 800)}
+	name := uniqueName()
+	if _, err := s.Listen(name, q); err != nil {
+		t.Fatal(err)
+	}
+	dialled := make(chan *client.Conn)
+	go func() {
+		c, err := client.Dial(name, client.Options{})
+		if err != nil {
+			t.Error(err)
+		}
+		dialled <- c
+	}()
+	var c *client.Conn
+	for c == nil {
+		poll.step()
+		select {
+		case c = <-dialled:
+		case <-time.After(time.Millisecond):
+		}
+	}
+	defer c.Close()
+	req, buf := request(0, make([]byte, 500)), make([]byte, 0, 4096)
+	var now time.Duration
+	round := func() {
+		now += time.Millisecond
+		if err := c.Send(req, nil); err != nil {
+			t.Fatal(err)
+		}
+		poll.ready[poll.last](unix.EPOLLIN)
+		s.Tick(now)
+		if _, err := c.Recv(buf, 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Event(buf, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := testing.AllocsPerRun(2000, round); n != 0 {
+		t.Errorf("%v allocations a round, want 0", n)
+	}
+}
