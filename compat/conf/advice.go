@@ -24,9 +24,8 @@ func (p *parser) advise(line int, key, format string, args ...any) {
 // advise returns what the reading noticed besides errors: what is accepted and
 // does nothing, or not what it seems to.
 func (r *reading) advise() []Problem {
-	a := adviser{r: r}
-	if r.parser != nil {
-		a.found = r.parser.advice
+	a := adviser{r: r, found: r.advice}
+	if !r.toml {
 		a.words()
 	}
 	a.dead()

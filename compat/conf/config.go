@@ -31,6 +31,7 @@ type Config struct {
 	NetMTU           int           // totem's, before anything is taken off
 	KnetMTU          int           // 0 = found out
 	PMTUDInterval    time.Duration // knet's
+	DSCP             uint8         // of sent packets, 0 = leave alone; TOML only, as 3.1.7 has none
 	BlockUnlistedIPs bool
 
 	QuorumProvider string // "corosync_votequorum", or "" for none
@@ -120,6 +121,7 @@ func (r *reading) config() *Config {
 	if !slices.Contains(compressions, c.Compression.Model) {
 		c.Compression.Model = "none" // a dotted line got past the check; libknet refuses and stays without
 	}
+	c.DSCP, _ = k.u8("totem.ip_dscp")
 	c.Name, _ = k.text("totem.cluster_name")
 	c.ConfigVersion, _ = k.num("totem.config_version", TypeU64)
 	c.QuorumProvider, _ = k.text("quorum.provider")

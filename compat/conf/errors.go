@@ -51,7 +51,7 @@ func (e *Error) Error() string {
 	if e.File != "" {
 		b.WriteString(": ")
 	}
-	if e.Key != "" && !strings.Contains(e.Text, e.Key) {
+	if e.Key != "" && (e.round == roundTOML || !strings.Contains(e.Text, e.Key)) {
 		b.WriteString(e.Key)
 		b.WriteString(": ")
 	}

@@ -126,7 +126,7 @@ func (t *totem) readInterface(n uint32) *Error {
 func (t *totem) readAddresses(n uint32, l *link) *Error {
 	if text, ok := t.keys.text(linkKey(n, "bindnetaddr")); ok {
 		if l.bind, ok = t.resolver.parse(text, t.family); !ok {
-			return refuse(roundTotem, linkKey(n, "bindnetaddr"), "failed to parse bindnet address '%s'", text)
+			return refuse(roundTotem, t.bindSource(n), "failed to parse bindnet address '%s'", text)
 		}
 	}
 	if text, ok := t.keys.text(linkKey(n, "mcastaddr")); ok {
@@ -142,6 +142,17 @@ func (t *totem) readAddresses(n uint32, l *link) *Error {
 		t.broadcast = true
 	}
 	return nil
+}
+
+// bindSource returns the key from which a link's own address comes.
+func (t *totem) bindSource(n uint32) string {
+	if position, _ := t.findLocal(); position >= 0 {
+		key := nodeName(uint32(position), ringName(int(n)))
+		if _, ok := t.keys.text(key); ok {
+			return key
+		}
+	}
+	return linkKey(n, "bindnetaddr")
 }
 
 // readMembers reads member sections, the peers' addresses of old files. A

@@ -64,7 +64,7 @@ type reading struct {
 	toml     bool
 	fields   map[string]string // TOML's name of a key
 	keys     *keyMap           // the file's and uidgid.d's keys
-	parser   *parser           // nil for TOML
+	advice   []Problem         // findings of the file's reader
 	log      Logging
 	stateDir string
 	totem    *totem // nil if the reading did not come so far
@@ -82,10 +82,11 @@ func read(path string, env *Env) *reading {
 	if r.toml = isTOML(data); r.toml {
 		d := newTOMLReader(path, env, r.keys)
 		r.refusals = d.read(data)
-		r.fields = d.fields
+		r.fields, r.advice = d.fields, d.advice
 	} else {
-		r.parser = newParser(path, env, r.keys)
-		r.refuse(r.parser.parse(data))
+		p := newParser(path, env, r.keys)
+		r.refuse(p.parse(data))
+		r.advice = p.advice
 	}
 	if len(r.refusals) > 0 {
 		return r
@@ -138,9 +139,26 @@ func (r *reading) place(e *Error) {
 	if e.Line == 0 && e.File == r.file {
 		e.Line = r.lineOf(e.Key)
 	}
-	if field, ok := r.fields[e.Key]; ok {
-		e.Key = field
+	if r.toml && e.round != roundTOML {
+		e.Key = r.fieldOf(e.Key)
 	}
+}
+
+// fieldOf returns TOML's name of a key, also of one that the file lacks.
+func (r *reading) fieldOf(key string) string {
+	if field, ok := r.fields[key]; ok {
+		return field
+	}
+	if f, ok := documentSchema.byKey[key]; ok {
+		return f.path
+	}
+	if k, _, ok := cutNodeKey(key); ok && strings.HasPrefix(key, nodePrefix) {
+		at := place("node").element(int(k.position))
+		if f, ok := nodeSchema.byKey[k.name]; ok {
+			return at.sub(f.path).String()
+		}
+	}
+	return key
 }
 
 // lineOf returns where a key stands. One that is missing is given the place of
@@ -149,11 +167,6 @@ func (r *reading) lineOf(key string) int {
 	for key != "" {
 		if line := r.keys.line(key); line > 0 {
 			return line
-		}
-		if strings.HasPrefix(key, interfacePrefix) && strings.HasSuffix(key, ".bindnetaddr") {
-			// copied from the own node's address
-			number, _, _ := strings.Cut(key[len(interfacePrefix):], ".")
-			return r.addressLine("ring" + number + "_addr")
 		}
 		dot := strings.LastIndexByte(key, '.')
 		if dot < 0 {
@@ -171,15 +184,4 @@ func (r *reading) lineOf(key string) int {
 		key = key[:dot]
 	}
 	return 0
-}
-
-// addressLine returns where the first node has an address of that name.
-func (r *reading) addressLine(name string) int {
-	line := 0
-	for _, k := range r.keys.nodeKeys() {
-		if l := r.keys.line(k.key); k.name == name && l > 0 && (line == 0 || l < line) {
-			line = l
-		}
-	}
-	return line
 }

@@ -41,6 +41,7 @@ var documentFields = []field{
 	{path: "transport.ip_version", key: "totem.ip_version"},
 	{path: "transport.link_mode", key: "totem.link_mode"},
 	{path: "transport.net_mtu", key: "totem.netmtu", as: asNumber},
+	{path: "transport.dscp", key: "totem.ip_dscp", as: asNumber, typ: TypeU8, max: 63}, // a number since 3.1.10
 	{path: "transport.block_unlisted_ips", key: "totem.block_unlisted_ips", as: asYesNo},
 	{path: "transport.clear_node_high_bit", key: "totem.clear_node_high_bit", as: asYesNo},
 	{path: "transport.knet.mtu", key: "totem.knet_mtu", as: asNumber},

@@ -16,20 +16,17 @@ func (p *parser) openSection(parent state, path string) *Error {
 		}
 		return nil
 	}
-	switch parent {
-	case stateSubsys:
-		// 3.1.7 runs into freed memory here; 3.1.10 takes such sections.
-		return p.fail(path, "Subsections are not allowed within logging.logger_subsys section")
-	case stateDaemon:
-		return p.fail(path, "Subsections are not allowed within logging.logging_daemon section")
-	}
 	switch path {
 	case "totem.interface":
 		p.iface.begin()
 	case "logging.logger_subsys", "logging.logging_daemon":
 		p.logger = loggerSection{}
+		return nil
 	case "nodelist":
 		p.node = 0
+	}
+	if s := stateOf(path, parent); s == stateSubsys || s == stateDaemon {
+		p.logger.inner = p.line
 	}
 	return nil
 }
@@ -193,6 +190,20 @@ func (p *parser) endInterface() *Error {
 type loggerSection struct {
 	subsys, name *item // the last of each counts
 	items        []item
+	inner        int // line of a section within
+	stored       bool
+}
+
+// end checks that the section is not stored twice, as it is if it has a
+// section within: 3.1.7 then runs into freed memory. 3.1.10 takes such files.
+func (l *loggerSection) end(p *parser, name string) *Error {
+	if l.stored {
+		e := p.fail("", "Subsections are not allowed within %s section", name)
+		e.Line = l.inner
+		return e
+	}
+	l.stored = true
+	return nil
 }
 
 func (l *loggerSection) add(s state, name, value string, line int) {
@@ -224,6 +235,9 @@ func (p *parser) endSubsys() *Error {
 	if l.subsys == nil {
 		return p.fail("", "No subsys key in logger_subsys directive")
 	}
+	if err := l.end(p, "logging.logger_subsys"); err != nil {
+		return err
+	}
 	prefix := "logging.logger_subsys." + l.subsys.value
 	if err := l.storeItems(p, prefix); err != nil {
 		return err
@@ -237,6 +251,9 @@ func (p *parser) endDaemon() *Error {
 	l := &p.logger
 	if l.name == nil {
 		return p.fail("", "No name key in logging_daemon directive")
+	}
+	if err := l.end(p, "logging.logging_daemon"); err != nil {
+		return err
 	}
 	own := l.name.value == "corosync"
 	prefix := "logging"

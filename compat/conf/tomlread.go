@@ -55,14 +55,25 @@ func isTOMLKey(text string) bool {
 	if text == "" {
 		return false
 	}
-	quoted := strings.HasPrefix(text, `"`) || strings.HasPrefix(text, "'")
-	for _, c := range text {
-		bare := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("_-. \t", c)
-		if !bare && !quoted {
+	var quote rune
+	plain := strings.Map(func(c rune) rune { // quoted parts go, their quotes become letters
+		switch {
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+			return 'q'
+		case quote == 0:
+			return c
+		case c == quote:
+			quote = 0
+		}
+		return -1
+	}, text)
+	for part := range strings.SplitSeq(plain, ".") {
+		if part = trimBlanks(part); part == "" || tomlName(part) != part {
 			return false
 		}
 	}
-	return quoted || !strings.Contains(strings.TrimSpace(text), " ") || strings.Contains(text, ".")
+	return quote == 0
 }
 
 // A tomlReader turns a document into keys.
@@ -73,6 +84,7 @@ type tomlReader struct {
 	fields map[string]string // key to the field it came from
 	lines  map[place]int
 	errs   []*Error
+	advice []Problem
 }
 
 func newTOMLReader(file string, env *Env, keys *keyMap) *tomlReader {
@@ -144,11 +156,13 @@ func (d *tomlReader) document(doc map[string]any) {
 			if t, ok := d.table(at, v); ok {
 				d.extra(at, "", t)
 			}
-		case "raw":
-			d.raw(at, v)
+		case "raw": // last: it may replace the others' keys
 		default:
 			d.documentTable(at, name, v)
 		}
+	}
+	if v, ok := doc["raw"]; ok {
+		d.raw("raw", v)
 	}
 }
 

@@ -304,7 +304,8 @@ func extraRefusal(key string) string {
 	return ""
 }
 
-// raw reads keys that are text whatever their section says.
+// raw reads keys that are text whatever their section says. As the same lines
+// at the end of a corosync.conf would, they replace what stands elsewhere.
 func (d *tomlReader) raw(at place, v any) {
 	t, _ := d.table(at, v)
 	for _, key := range sortedNames(t) {
@@ -316,6 +317,11 @@ func (d *tomlReader) raw(at place, v any) {
 		if text, ok := textOf(t[key]); ok && !carries(key, text) {
 			d.fail(in, "%s is not allowed: it does not fit into a line of corosync.conf", shown(t[key]))
 			continue
+		}
+		if old, ok := d.keys.entries[key]; ok {
+			d.advice = append(d.advice, Problem{Warning, &Error{File: d.file, Line: old.Line, Key: d.fields[key],
+				Text: fmt.Sprintf("has no effect: %s on line %d counts", in, d.line(in)), round: roundTOML}})
+			delete(d.keys.entries, key)
 		}
 		d.put(in, key, &textField, t[key])
 	}
