@@ -147,6 +147,8 @@ func describe(t testing.TB, b []byte) string {
 	return say()
 }
 
+var reasons = []string{"undefined", "join", "leave", "nodedown", "nodeup", "procdown", "unknown"}
+
 // addresses lists processes: node.pid, and for those who left or joined the
 // reason in letters.
 func addresses(mark string, list []abi.Address) string {
@@ -154,7 +156,7 @@ func addresses(mark string, list []abi.Address) string {
 	for _, a := range list {
 		fmt.Fprintf(&s, " %d.%d", a.Node, a.PID)
 		if mark != "" {
-			s.WriteString([]string{"?", "join", "leave", "nodedown", "nodeup", "procdown"}[a.Reason])
+			s.WriteString(reasons[min(int(a.Reason), len(reasons)-1)])
 		}
 	}
 	if s.Len() == 0 || mark == "" {

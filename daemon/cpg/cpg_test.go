@@ -281,3 +281,23 @@ func TestTables(t *testing.T) {
 		t.Errorf("%d messages", n)
 	}
 }
+
+// TestForgottenGroup: a finalised connection holds on to a group that is
+// forgotten; its end does no harm to a new group of that name.
+func TestForgottenGroup(t *testing.T) {
+	c := newCluster(t, 1, 2)
+	c.form(1, 2)
+	a, b := c.user(1, 10), c.user(1, 11)
+	a.mustJoin("g")
+	a.Request(abi.AppendRequest(nil, abi.CPGFinalizeID, 16))
+	c.Node(2).Say((&exec.ProcChange{Leave: true, Group: name("g"), PID: 5}).Append(nil))
+	c.Deliver()
+	if len(c.cpgs[1].groups) != 0 {
+		t.Fatal("the group is kept")
+	}
+	b.mustJoin("g")
+	a.Close()
+	c.Run()
+	b.hears("g: 1.10 1.11 + 1.11join", "g: 1.11 - 1.10procdown")
+	c.agree("1.11@g", 1, 2)
+}

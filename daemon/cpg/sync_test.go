@@ -380,3 +380,31 @@ func TestFullQueue(t *testing.T) {
 		t.Errorf("in flight: %v", c.cpgs[1].flying)
 	}
 }
+
+// TestDyingNotAnnounced: a process whose leave was sent in this round, but not
+// delivered yet, is not in the list that follows it.
+func TestDyingNotAnnounced(t *testing.T) {
+	s, h, conn := joinedClient()
+	h.forget, h.syncing = false, true
+	s.SyncInit([]totem.NodeID{1}, []totem.NodeID{1, 2}, totem.RingID{Rep: 1, Seq: 8})
+	s.Closed(conn)
+	h.sent = nil
+	s.SyncProcess()
+	if len(h.sent) != 1 {
+		t.Errorf("sent %d messages", len(h.sent))
+	}
+}
+
+// TestLeaveAfterJoinList: a peer's process that leaves after it was announced
+// is not added when the round is over.
+func TestLeaveAfterJoinList(t *testing.T) {
+	s, _, conn := joinedClient()
+	s.SyncInit([]totem.NodeID{1}, []totem.NodeID{1, 2}, totem.RingID{Rep: 1, Seq: 8})
+	list := exec.JoinList{Entries: []exec.JoinEntry{{PID: 20, Group: name("g")}, {PID: 21, Group: name("g")}}}
+	s.joinList(2, list.Append(nil))
+	s.procChange(2, (&exec.ProcChange{Leave: true, Group: name("g"), PID: 20, Reason: 5}).Append(nil))
+	s.SyncActivate()
+	if got := s.describe(); got != "1.10@g 2.21@g" || conn.events != 1+1+2 {
+		t.Errorf("knows %q, %d events", got, conn.events)
+	}
+}
