@@ -10,7 +10,7 @@ import (
 // the time after which an idle ring announces itself.
 func (e *Engine) watchIdle(seq totem.Seq) {
 	if seq == e.token.lastSeq {
-		if e.timers[timerMerge] == Never {
+		if e.isRep() && e.timers[timerMerge] == Never { // nobody else would announce it
 			e.arm(timerMerge, e.cfg.Merge)
 		}
 		e.token.unchanged++

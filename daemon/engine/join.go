@@ -43,6 +43,7 @@ func (e *Engine) receiveJoin(packet []byte, out *Output) {
 		why := JoinCommit
 		if e.state == StateRecovery {
 			why = JoinRecovery
+			e.stats.RecoveryTokenLost++ // the reference counts it so
 		}
 		e.noteLeave(&j, out)
 		e.mergeJoin(&j)

@@ -111,7 +111,7 @@ func (r *testRing) together() bool {
 func (r *testRing) post(to totem.NodeID, packet []byte) {
 	p := testPacket{at: r.now + 100*time.Microsecond, to: to, packet: bytes.Clone(packet)}
 	if r.rec {
-		r.sent = append(r.sent, p)
+		r.sent = append(r.sent, testPacket{at: p.at, to: to, packet: bytes.Clone(packet)})
 	}
 	if r.drop != nil && r.drop(to, packet) {
 		return
