@@ -183,18 +183,20 @@ func TestUDPTokenComesLast(t *testing.T) {
 			return NewUDP(r.p, UDPConfig{PlainConfig: r.plain(i, false), Group: netip.MustParseAddr("239.192.1.1")})
 		})
 	}
-	r.nodes[0].Unicast(clock(), 2, packet("warm", 40))
-	r.until("the first", func() bool { return len(r.got[1]) == 1 })
+	r.connected()
 	var want []string
-	r.got[1] = nil
 	for i := range 200 {
 		r.nodes[0].Multicast(clock(), packet(fmt.Sprint("m", i), 100+i)) // sizes that do not join
 		want = append(want, fmt.Sprintf("m%d/%d", i, 100+i))
 	}
 	r.nodes[0].Unicast(clock(), 2, packet("token", 70))
 	r.nodes[0].Flush(clock())
-	time.Sleep(20 * time.Millisecond) // until all are in the sockets
-	r.nodes[1].(*UDP).sockets[1].ready(unix.EPOLLIN)
+	// All are in the sockets when the token, sent last, is.
+	token := r.nodes[1].(*UDP).sockets[1]
+	if _, err := unix.Poll([]unix.PollFd{{Fd: int32(token.fd), Events: unix.POLLIN}}, 5000); err != nil {
+		t.Fatal(err)
+	}
+	token.ready(unix.EPOLLIN)
 	if diff := cmp.Diff(append(want, "token/70"), r.got[1]); diff != "" {
 		t.Errorf("received (-want +got):\n%s", diff)
 	}
