@@ -1,7 +1,6 @@
 package link
 
 import (
-	"fmt"
 	"testing"
 
 	"cpgol/wire/knet"
@@ -130,9 +129,4 @@ func BenchmarkReceive(b *testing.B) {
 			}
 		})
 	}
-}
-
-func ExampleCause() {
-	fmt.Println(Unsealed, Unsealed.Everyday(), Duplicate, Duplicate.Everyday())
-	// Output: unsealed false duplicate true
 }
