@@ -19,7 +19,7 @@ func (t *totem) readNodes() *Error {
 		}
 	}
 	for n := range t.links {
-		t.links[n].members = nil
+		t.links[n].members, t.links[n].repeated = nil, 0
 	}
 	last := int64(-1)
 	for _, k := range t.keys.nodeKeys() {
@@ -69,8 +69,15 @@ func (t *totem) generateID(text string) (uint32, bool) {
 
 // readNode adds one entry's addresses to the links
 // (put_nodelist_members_to_config).
+//
+// A generated id is written into the map while the reference walks through it.
+// Where the address is its entry's only key, that splits the very node of the
+// trie on which the walk stands, and the address is met and counted again
+// (libqb lib/trie.c:trie_node_split). The token timeout hangs on this count, so
+// that it is kept.
 func (t *totem) readNode(position uint32) *Error {
-	for _, key := range t.keys.prefix(nodeName(position, "")) {
+	keys := t.keys.prefix(nodeName(position, ""))
+	for _, key := range keys {
 		k, _, _ := cutNodeKey(key)
 		number, ok := cutRing(k.name)
 		if !ok {
@@ -84,7 +91,7 @@ func (t *totem) readNode(position uint32) *Error {
 		if !ok {
 			continue
 		}
-		id, err := t.nodeIDOf(position, key, text)
+		id, generated, err := t.nodeIDOf(position, key, text)
 		if err != nil {
 			return err
 		}
@@ -98,39 +105,42 @@ func (t *totem) readNode(position uint32) *Error {
 		}
 		l.members = append(l.members, member{addr: addr, node: id, position: position, key: key})
 		l.configured = true
+		if generated && len(keys) == 1 {
+			l.repeated++
+		}
 	}
 	return nil
 }
 
 // nodeIDOf returns an entry's node id. One that is missing is made of its
 // ring0_addr on udp and udpu, and written back; knet wants it given.
-func (t *totem) nodeIDOf(position uint32, key, addr string) (uint32, *Error) {
+func (t *totem) nodeIDOf(position uint32, key, addr string) (id uint32, generated bool, err *Error) {
 	idKey := nodeName(position, "nodeid")
-	id, _ := t.keys.u32(idKey)
+	id, _ = t.keys.u32(idKey)
 	if t.transport == transportKnet {
 		switch {
 		case id == 0:
-			return 0, refuse(roundTotem, key,
+			return 0, false, refuse(roundTotem, key,
 				"Knet requires an explicit nodeid to be specified for address '%s'.", addr)
 		case id >= maxKnetID:
-			return 0, refuse(roundTotem, idKey,
+			return 0, false, refuse(roundTotem, idKey,
 				"Knet requires nodeid to be less than %d for address '%s'.", maxKnetID, addr)
 		}
-		return id, nil
+		return id, false, nil
 	}
 	if id != 0 {
-		return id, nil
+		return id, false, nil
 	}
 	text, ok := t.keys.text(nodeName(position, "ring0_addr"))
 	if !ok {
-		return 0, nil
+		return 0, false, nil
 	}
 	if id, ok = t.generateID(text); !ok {
-		return 0, refuse(roundTotem, key,
+		return 0, false, refuse(roundTotem, key,
 			"An IPV6 network requires that a node ID be specified for address '%s'.", addr)
 	}
 	t.keys.setNum(idKey, TypeU32, uint64(id))
-	return id, nil
+	return id, true, nil
 }
 
 // setLocals gives every link the own node's address, and the defaults of a

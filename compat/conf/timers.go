@@ -41,7 +41,7 @@ func (t *totem) readTimers() {
 	v.retransmitsBeforeLoss = t.timer("totem.token_retransmits_before_loss_const", defaultRetransmits)
 	v.token = t.timer("totem.token", defaultToken)
 	v.tokenWarning = t.counter("totem.token_warning", defaultWarning)
-	if n := len(t.links[0].members); n > 2 {
+	if n := t.links[0].count(); n > 2 {
 		c, ok := t.keys.u32("totem.token_coefficient")
 		if !ok {
 			c = defaultCoefficient

@@ -58,7 +58,11 @@ type link struct {
 
 	transport string
 	members   []member
+	repeated  int // members that the reference counts twice, see readNode
 }
+
+// count is the number of members as the reference has it.
+func (l *link) count() int { return len(l.members) + l.repeated }
 
 // A member is a node's address on a link.
 type member struct {

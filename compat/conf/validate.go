@@ -124,7 +124,7 @@ func (t *totem) tokenCause() string {
 // (totem_volatile_config_validate, second half).
 func (t *totem) validateMembers(configured []int) *Error {
 	if len(configured) > 1 {
-		members := len(t.links[configured[0]].members)
+		members := t.links[configured[0]].count()
 		for i := range members {
 			if _, ok := t.keys.text(nodeName(uint32(i), "name")); !ok {
 				return refuse(roundConfig, nodeName(uint32(i), "name"),
@@ -132,7 +132,7 @@ func (t *totem) validateMembers(configured []int) *Error {
 			}
 		}
 		for _, n := range configured {
-			if len(t.links[n].members) != members {
+			if t.links[n].count() != members {
 				return refuse(roundConfig, "", "Not all nodes have the same number of links")
 			}
 		}
