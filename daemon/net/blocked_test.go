@@ -99,3 +99,28 @@ func TestSocketBacklogIsBounded(t *testing.T) {
 		t.Errorf("%d bytes wait", tx.queue.cost())
 	}
 }
+
+// A kernel or device that cannot cut runs says so once; datagrams then go one
+// by one.
+func TestSocketWithoutSegmentation(t *testing.T) {
+	for _, errno := range []unix.Errno{unix.EIO, unix.EOPNOTSUPP} {
+		p := newPoller(t)
+		var got [][]byte
+		rx := (*namespace)(nil).open(t, p, SocketConfig{Bind: addrPort("127.0.0.1:0"), Datagram: func(_ netip.AddrPort, d []byte) { got = append(got, bytes.Clone(d)) }})
+		tx := (*namespace)(nil).open(t, p, SocketConfig{Bind: addrPort("127.0.0.1:0")})
+		sent := numbered(30, 1000, 500)
+		tx.Send(rx.Local(), sent, 1000, 0)
+		// As if sendmmsg had said so.
+		if why := tx.refused(errno, errorsRead{}); why != waitNone {
+			t.Fatalf("%v: waits (%v)", errno, why)
+		}
+		tx.out.reset()
+		tx.Send(rx.Local(), sent, 1000, 0)
+		tx.Flush()
+		until(t, p, "both", func() bool { return len(got) >= 60 })
+		same(t, append(cut(sent, 1000), cut(sent, 1000)...), got)
+		if st := tx.Stats(); st.Unsegmented != 1 || st.Sent != 60 {
+			t.Errorf("%v: counters %+v", errno, st)
+		}
+	}
+}

@@ -235,3 +235,70 @@ func TestCloseInHandler(t *testing.T) {
 		})
 	}
 }
+
+// What udp sends: from the port before, as far as it may go, and multicasts
+// not back to itself.
+func TestUDPSockets(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		v6        bool
+		group     string
+		broadcast bool
+	}{
+		{"multicast", false, "239.192.1.1", false},
+		{"multicast IPv6", true, "ff15::1:1", false},
+		{"broadcast", false, "", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t, 2)
+			for i := range r.nodes {
+				r.start(i, func() (Transport, error) {
+					cfg := UDPConfig{PlainConfig: r.plain(i, tc.v6), Broadcast: tc.broadcast, TTL: 5}
+					if tc.group != "" {
+						cfg.Group = netip.MustParseAddr(tc.group)
+					}
+					return NewUDP(r.p, cfg)
+				})
+			}
+			r.connected()
+			u := r.nodes[0].(*UDP)
+			if own := u.Stats().Own; (own > 0) != tc.broadcast {
+				t.Errorf("%d packets came back", own)
+			}
+			var got [3]netip.AddrPort
+			for i, s := range u.sockets {
+				got[i] = s.Local()
+			}
+			group := netip.AddrPortFrom(limitedBroadcast, 5405)
+			if !tc.broadcast {
+				group = netip.AddrPortFrom(netip.MustParseAddr(tc.group), 5405)
+			}
+			want := [3]netip.AddrPort{nodeAddr(tc.v6, 1, 5404), nodeAddr(tc.v6, 1, 5405), group}
+			if diff := cmp.Diff(want, got, comparable); diff != "" {
+				t.Errorf("bound to (-want +got):\n%s", diff)
+			}
+			level, ttl, loop := unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, unix.IP_MULTICAST_LOOP
+			if tc.v6 {
+				level, ttl, loop = unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, unix.IPV6_MULTICAST_LOOP
+			}
+			options := map[string][4]int{
+				"SO_BROADCAST": {unix.SOL_SOCKET, unix.SO_BROADCAST, 0, 1},
+				"SO_SNDBUF":    {unix.SOL_SOCKET, unix.SO_SNDBUF, 2 * udpBuffer, 2 * udpBuffer},
+				"SO_REUSEADDR": {unix.SOL_SOCKET, unix.SO_REUSEADDR, 1, 1},
+			}
+			if !tc.broadcast {
+				options["multicast TTL"] = [4]int{level, ttl, 5}
+				options["multicast loop"] = [4]int{level, loop, 0}
+			}
+			for name, o := range options {
+				want := o[2]
+				if tc.broadcast {
+					want = o[3]
+				}
+				if v, err := unix.GetsockoptInt(u.sockets[0].fd, o[0], o[1]); err != nil || v != want {
+					t.Errorf("%s = %d (%v), want %d", name, v, err, want)
+				}
+			}
+		})
+	}
+}
