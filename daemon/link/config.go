@@ -58,7 +58,7 @@ type Compression struct {
 // A Config sets up a node's links.
 type Config struct {
 	Node  HostID
-	Hosts []Host // every other node
+	Hosts []Host // the other nodes; this one is left out
 	// Policy holds for all hosts.
 	Policy Policy
 	// Crypto is the first key, nil for clear packets. It is the Links' from here

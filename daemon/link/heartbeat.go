@@ -47,7 +47,8 @@ func (k *link) timeout() time.Duration {
 
 // cycle is one turn of the reference's heartbeat thread.
 func (l *Links) cycle(now time.Duration, out *Output) {
-	late := l.nextCycle > 0 && now-l.nextCycle >= lateCycle
+	late := l.nextCycle > 0 && now-l.nextCycle >= lateCycle && !l.wasLate
+	l.wasLate = late // never twice: a node that always is late must judge too
 	l.nextCycle += cycleTime
 	if l.nextCycle <= now {
 		l.nextCycle = now + cycleTime

@@ -27,7 +27,8 @@ type Links struct {
 	mtu   int    // bytes in a fragment, for all hosts
 
 	nextCycle time.Duration
-	cycles    int // since the timeouts shrank
+	wasLate   bool // the last cycle came so late that it did not judge the links
+	cycles    int
 
 	pool     pool
 	plain    []byte // scratch: a packet before sealing
@@ -133,6 +134,9 @@ func (l *Links) configure(cfg Config) {
 // setHost adds a host or brings its links in line with cfg. out may be nil for
 // a new one.
 func (l *Links) setHost(now time.Duration, cfg Host, out *Output) {
+	if cfg.ID == l.node {
+		return // nothing for ourselves goes through here
+	}
 	h := l.byID[cfg.ID]
 	if h == nil {
 		h = &host{id: cfg.ID}

@@ -104,6 +104,7 @@ func (p *prober) reply(s sizer, size int, now time.Duration) bool {
 		p.good = size
 		p.path = max(p.path, size)
 		p.hint = p.path
+		p.unsound = p.unsound && size < s.least()
 		p.advance(s, now)
 		return true
 	case size == s.smallest():
