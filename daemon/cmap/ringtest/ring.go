@@ -352,3 +352,17 @@ func (n *Node) Exit(code int, reason string) {
 	n.Shutdown(reason)
 	n.Exited = code
 }
+
+// IsRing reports whether these nodes, and no others, are one ring.
+func (c *Cluster) IsRing(nodes []*Node) bool {
+	r := nodes[0].ring
+	if r == nil || len(r.members) != len(nodes) {
+		return false
+	}
+	for _, n := range nodes {
+		if n.ring != r {
+			return false
+		}
+	}
+	return true
+}
