@@ -132,10 +132,11 @@ func (h *Host) start(conf string, key []byte, file string, argv ...string) error
 }
 
 // startProcess starts cmd; ip, unshare and sh each replace themselves by the
-// next program, so that the process number stays.
+// next program, so that the process number stays. The process ends with us, even
+// if we are killed.
 func startProcess(cmd *exec.Cmd) (*process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	if err := forker.start(cmd); err != nil {
 		return nil, err
 	}
 	p := &process{cmd: cmd, pid: cmd.Process.Pid, done: make(chan struct{})}
