@@ -82,8 +82,8 @@ func (e *echo) Request(c *ipc.Conn, msg []byte) {
 			return
 		}
 		count, size := binary.NativeEndian.Uint32(msg[16:]), binary.NativeEndian.Uint32(msg[20:])
-		count, size = min(count, 10_000), min(size, 1<<20)
-		for i := range count {
+		count, size = min(count, 10_000), min(size, uint32(c.MaxMessage()))
+		for i := uint32(0); i < count && c.Reason() == nil; i++ {
 			c.Event(event(i, size))
 		}
 		if id == reqEvents {

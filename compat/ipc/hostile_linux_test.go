@@ -107,7 +107,11 @@ func TestScribblers(t *testing.T) {
 // scribble connects, and writes to memory and to the socket at random until it
 // is disconnected, or a little longer.
 func scribble(t *testing.T, name string, random *rand.Rand) {
-	sock, res := rawConnect(t, name)
+	sock, res, err := rawConnect(name)
+	if err != nil {
+		t.Error(err)
+		return
+	}
 	defer sock.Close()
 	var rings []shm.Memory
 	for i, base := range []string{res.Request, res.Response, res.Event} {
@@ -149,7 +153,10 @@ func scribble(t *testing.T, name string, random *rand.Rand) {
 func TestSpinningWriter(t *testing.T) {
 	e := newEcho()
 	l, name := serve(t, e, ipc.Options{})
-	sock, res := rawConnect(t, name)
+	sock, res, err := rawConnect(name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	m, err := shm.Open(res.Request, shm.HeadSize, int(res.MaxMessage))
 	if err != nil {
 		t.Fatal(err)
@@ -228,9 +235,8 @@ func TestGreetings(t *testing.T) {
 		slow.Write([]byte{b})
 		time.Sleep(100 * time.Microsecond)
 	}
-	res := readResponse(t, slow)
-	if res.Errno != 0 || res.MaxMessage != 20000 {
-		t.Errorf("slow: %+v", res)
+	if res, err := readResponse(slow); err != nil || res.Errno != 0 || res.MaxMessage != 20000 {
+		t.Errorf("slow: %+v, %v", res, err)
 	}
 
 	gift := open() // descriptors that come along are not kept
@@ -240,8 +246,8 @@ func TestGreetings(t *testing.T) {
 	}
 	defer file.Close()
 	gift.WriteMsgUnix(hello, unix.UnixRights(int(file.Fd()), int(file.Fd())), nil)
-	if res := readResponse(t, gift); res.Errno != 0 {
-		t.Errorf("gift: %+v", res)
+	if res, err := readResponse(gift); err != nil || res.Errno != 0 {
+		t.Errorf("gift: %+v, %v", res, err)
 	}
 	for _, fd := range list(t, "/proc/self/fd") {
 		if target, _ := os.Readlink("/proc/self/fd/" + fd); target == file.Name() && fd != fmt.Sprint(file.Fd()) {

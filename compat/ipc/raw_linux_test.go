@@ -3,7 +3,6 @@ package ipc_test
 import (
 	"io"
 	"net"
-	"testing"
 	"time"
 	"unsafe"
 
@@ -13,33 +12,31 @@ import (
 )
 
 // rawConnect does the handshake and nothing more.
-func rawConnect(t testing.TB, name string) (*net.UnixConn, shm.ConnectResponse) {
+func rawConnect(name string) (*net.UnixConn, shm.ConnectResponse, error) {
 	abstract, err := shm.AbstractName(name)
 	if err != nil {
-		t.Fatal(err)
+		return nil, shm.ConnectResponse{}, err
 	}
 	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: abstract})
 	if err != nil {
-		t.Fatal(err)
+		return nil, shm.ConnectResponse{}, err
 	}
-	if _, err := c.Write((&shm.ConnectRequest{MaxMessage: 20000}).Append(nil)); err != nil {
-		t.Fatal(err)
+	if _, err = c.Write((&shm.ConnectRequest{MaxMessage: 20000}).Append(nil)); err != nil {
+		return c, shm.ConnectResponse{}, err
 	}
-	return c, readResponse(t, c)
+	res, err := readResponse(c)
+	return c, res, err
 }
 
-func readResponse(t testing.TB, c *net.UnixConn) (res shm.ConnectResponse) {
-	t.Helper()
+func readResponse(c *net.UnixConn) (res shm.ConnectResponse, err error) {
 	c.SetReadDeadline(time.Now().Add(20 * time.Second))
 	defer c.SetReadDeadline(time.Time{})
 	buf := make([]byte, shm.ResponseLen)
 	if _, err := io.ReadFull(c, buf); err != nil {
-		t.Fatal(err)
+		return res, err
 	}
-	if _, err := res.Decode(buf); err != nil {
-		t.Fatal(err)
-	}
-	return res
+	_, err = res.Decode(buf)
+	return res, err
 }
 
 // connectRaw connects to a name that fills sun_path without taking another

@@ -1,6 +1,8 @@
 package ipc
 
 import (
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +30,7 @@ type Server struct {
 	waiting  []*Conn // answers or events wait for room in their rings
 	doomed   []*Conn // to be torn down when nothing of theirs is on the stack
 	busy     bool    // within a callback
+	closed   bool
 
 	retryAt   time.Duration
 	retryStep time.Duration
@@ -122,6 +125,11 @@ func (s *Server) Stats() Stats {
 	return st
 }
 
+// Conns are the connections there are, in no order, for what concerns them all:
+// flow control and statistics. A client that has hung up is among them until its
+// last request is run.
+func (s *Server) Conns() iter.Seq[*Conn] { return maps.Keys(s.conns) }
+
 // Deadline is when Tick is due: zero for at once, Never if only the poller has
 // something to wait for.
 func (s *Server) Deadline() time.Duration {
@@ -156,6 +164,11 @@ func (s *Server) enter(f func()) {
 	f()
 	s.reap()
 	s.busy = false
+	if s.closed && s.parent >= 0 {
+		unix.Close(s.parent)
+		unix.Close(s.spare)
+		s.parent, s.spare = -1, -1
+	}
 }
 
 // rescan gives each connection that was left with requests another turn.
@@ -227,14 +240,13 @@ func (s *Server) enforce(c *Conn) {
 	}
 }
 
-// Close closes all listeners and disconnects all clients.
+// Close closes all listeners and disconnects all clients, as [Listener.Close]
+// does.
 func (s *Server) Close() {
-	for len(s.listeners) > 0 {
-		s.listeners[0].Close()
-	}
-	if s.parent >= 0 {
-		unix.Close(s.parent)
-		unix.Close(s.spare)
-		s.parent, s.spare = -1, -1
-	}
+	s.enter(func() {
+		s.closed = true
+		for len(s.listeners) > 0 {
+			s.listeners[0].Close()
+		}
+	})
 }

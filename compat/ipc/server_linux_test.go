@@ -347,6 +347,46 @@ func TestServiceCloses(t *testing.T) {
 	}
 }
 
+// TestCloseWithin closes the server from one of its own calls: everything is
+// given back when that returns.
+func TestCloseWithin(t *testing.T) {
+	h := &closer{echo: newEcho()}
+	opt := ipc.Options{Dir: shmDir(t)}
+	l, name := serve(t, h, opt)
+	h.server = l.Server
+	a, b := dial(t, name), dial(t, name)
+	call(t, a, "x")
+	call(t, b, "x")
+	if err := a.Send(request(reqClose, nil), nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := h.await(t); !errors.Is(err, ipc.ErrClosed) {
+			t.Errorf("closed for %v", err)
+		}
+	}
+	l.Do(func() {
+		if left := list(t, opt.Dir); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
+}
+
+// A closer closes the server where an echo closes the connection.
+type closer struct {
+	*echo
+	server *ipc.Server
+}
+
+func (h *closer) Request(c *ipc.Conn, msg []byte) {
+	if msg[0] == reqClose {
+		h.server.Close()
+		c.Event(msg, nil)
+		return
+	}
+	h.echo.Request(c, msg)
+}
+
 func TestConnectedMayClose(t *testing.T) {
 	e := newEcho()
 	e.connected = func(c *ipc.Conn) { c.Close() }

@@ -62,6 +62,7 @@ type Conn struct {
 	event   *shm.Reader
 	told    int   // events that the server told of and nobody took yet
 	lost    error // the socket's end, once it was seen
+	bytes   [256]byte
 
 	flowLimit atomic.Int32
 	closing   atomic.Bool
@@ -324,11 +325,10 @@ func (c *Conn) awaitEvent(timeout time.Duration) error {
 	if timeout >= 0 {
 		deadline = time.Now().Add(timeout)
 	}
-	var bytes [256]byte
-	n, err := c.readNow(bytes[:])
+	n, err := c.readNow(c.bytes[:])
 	if errors.Is(err, syscall.EAGAIN) && timeout != 0 {
 		c.sock.SetReadDeadline(deadline)
-		n, err = c.sock.Read(bytes[:])
+		n, err = c.sock.Read(c.bytes[:])
 	}
 	switch {
 	case err == nil:
