@@ -13,7 +13,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,14 +55,21 @@ func run() int {
 	seconds := flag.Float64("seconds", 3, "length of each throughput measurement")
 	which := flag.String("transport", "knet,knet-crypto,udpu", "transports, comma separated")
 	kinds := flag.String("rings", "stock,ours,mixed", "rings, comma separated")
+	sizeList := flag.String("sizes", "64,8192,200000", "message sizes for throughput, in bytes")
 	asJSON := flag.Bool("json", false, "print every value as JSON")
+	profile := flag.String("profile", "", "directory for a CPU profile of each of our daemons, one file a ring and host")
 	verbose := flag.Bool("v", false, "tell what is started")
 	flag.Parse()
 	if err := lab.Available(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
 	}
-	b := bench{seconds: *seconds}
+	sizes, err := parseSizes(*sizeList)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	b := bench{sizes: sizes, seconds: *seconds, profile: *profile}
 	if *verbose {
 		b.log = func(f string, a ...any) { fmt.Fprintf(os.Stderr, f+"\n", a...) }
 	}
@@ -88,11 +97,23 @@ func run() int {
 	return 0
 }
 
+func parseSizes(list string) (sizes []int, err error) {
+	for _, s := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return nil, err
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
+}
+
 type bench struct {
-	dir, client, daemon string
-	seconds             float64
-	log                 func(string, ...any)
-	figures             []*figure
+	dir, client, daemon, profile string
+	seconds                      float64
+	sizes                        []int
+	log                          func(string, ...any)
+	figures                      []*figure
 }
 
 // build compiles the client and, unless only stock rings are measured, cpgold.
@@ -119,6 +140,14 @@ func (b *bench) record(transport, ring, name, unit string, v float64) {
 	b.figures = append(b.figures, &figure{transport, ring, name, unit, []float64{v}})
 }
 
+// flags are further flags for one of our daemons.
+func (b *bench) flags(transport, kind string, node int) []string {
+	if b.profile == "" {
+		return nil
+	}
+	return []string{"--cpu-profile", filepath.Join(b.profile, fmt.Sprintf("%s-%s-%d.pprof", transport, kind, node))}
+}
+
 // measure starts one ring and takes every figure of it.
 func (b *bench) measure(transport, kind string) error {
 	l, err := lab.New(lab.Options{Prefix: "bench", Nodes: 3, Log: b.log})
@@ -129,7 +158,7 @@ func (b *bench) measure(transport, kind string) error {
 	conf := l.Conf(transports[transport])
 	for i, h := range l.Hosts {
 		if rings[kind][i] {
-			err = h.StartOurs(b.daemon, conf, lab.Key())
+			err = h.StartOurs(b.daemon, conf, lab.Key(), b.flags(transport, kind, i+1)...)
 		} else {
 			err = h.StartStock(conf, lab.Key())
 		}
@@ -137,7 +166,7 @@ func (b *bench) measure(transport, kind string) error {
 			return err
 		}
 	}
-	if err := l.WaitRing(30*time.Second, 1, 2, 3); err != nil {
+	if err := waitRing(l); err != nil {
 		return fmt.Errorf("%w\n%s", err, l.Hosts[0].Tail(10))
 	}
 	time.Sleep(2 * time.Second) // path MTU discovery, and the ring comes to rest
@@ -153,10 +182,10 @@ func (b *bench) measure(transport, kind string) error {
 	}
 	add("rtt 64 B p50", "µs", p50)
 	add("rtt 64 B p99", "µs", p99)
-	for _, size := range []int{64, 8 << 10, 200_000} {
+	for _, size := range b.sizes {
 		rate, err := b.throughput(l, size)
 		if err != nil {
-			return fmt.Errorf("%d bytes: %w", size, err)
+			return fmt.Errorf("%d bytes: %w\n%s\n%s\n%s", size, err, l.Hosts[0].Tail(3), l.Hosts[1].Tail(3), l.Hosts[2].Tail(3))
 		}
 		if size == 64 {
 			add("64 B", "messages/s", rate)
@@ -169,5 +198,8 @@ func (b *bench) measure(transport, kind string) error {
 		return err
 	}
 	add("resident", "MB", rss)
+	for _, h := range l.Hosts {
+		h.Stop() // in good order, so that profiles are written
+	}
 	return nil
 }

@@ -89,10 +89,11 @@ func (h *Host) StartStock(conf string, key []byte) error {
 }
 
 // StartOurs starts a cpgold binary with the configuration in conf, a
-// corosync.conf or TOML.
-func (h *Host) StartOurs(binary, conf string, key []byte) error {
+// corosync.conf or TOML, and further flags.
+func (h *Host) StartOurs(binary, conf string, key []byte, flags ...string) error {
 	h.Kind = "cpgold"
-	return h.start(conf, key, "cpgold.conf", binary, "run", "--config", "/etc/corosync/cpgold.conf")
+	argv := append([]string{binary, "run", "--config", "/etc/corosync/cpgold.conf"}, flags...)
+	return h.start(conf, key, "cpgold.conf", argv...)
 }
 
 // mounts hides the machine's own places behind the host's, then becomes "$@".

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"runtime/pprof"
 	"syscall"
 
 	"cpgol/compat/conf"
@@ -23,12 +24,15 @@ const (
 
 // runNode runs a node until it is told to stop.
 func runNode(args []string, stdout, stderr io.Writer) int {
-	file := ""
+	file, profile := "", ""
 	for i := 0; i < len(args); i++ {
 		switch {
 		case (args[i] == "--config" || args[i] == "-c") && i+1 < len(args):
 			i++
 			file = args[i]
+		case args[i] == "--cpu-profile" && i+1 < len(args):
+			i++
+			profile = args[i]
 		default:
 			return misused(stderr, "run", "unexpected argument %q; usage: cpgold run --config FILE", args[i])
 		}
@@ -58,6 +62,14 @@ func runNode(args []string, stdout, stderr io.Writer) int {
 		return exitRunning
 	}
 	defer lock.release()
+	if profile != "" {
+		stop, err := startProfile(profile)
+		if err != nil {
+			log.Error(err.Error())
+			return exitLogging
+		}
+		defer stop()
+	}
 	n, err := node.New(c, log)
 	defer n.Close()
 	if err != nil {
@@ -72,6 +84,23 @@ func runNode(args []string, stdout, stderr io.Writer) int {
 		n.Do(func() { n.Shutdown("Node was shut down by a signal: " + s.String()) })
 	}()
 	return n.Run()
+}
+
+// startProfile writes where the time goes to a file that `go tool pprof` reads,
+// until stop is called.
+func startProfile(file string) (stop func(), err error) {
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
 }
 
 // tune bounds the runtime's memory: what the daemon keeps is small and mostly

@@ -123,6 +123,7 @@ func (n *Node) addServices() error {
 		return fmt.Errorf("quorum.provider: %q is no provider; corosync_votequorum is", provider)
 	}
 	q := quorum.New(n, provider != "")
+	q.Log = logs.Subsystem(n.log, "QUORUM")
 	all := []service.Service{
 		cmap.New(n, n.keys, stats{n}),
 		//CFG
