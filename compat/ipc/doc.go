@@ -31,7 +31,12 @@
 // [Options.MaxQueue] and [Options.MaxQueued], rings by [Options.MaxMessage]
 // and [Options.MaxConnections].
 //
-// Not done: the socket transport (system.qb_ipc_type: socket).
+// Not done: the socket transport (system.qb_ipc_type: socket). It would be
+// another way to make what [Conn] sends to and takes from, chosen where the
+// rings are made.
+//
+// To serve another name, give [Server.Listen] a [Handler]. Package client is the
+// other end.
 //
 // Reference: libqb lib/ipcs.c, lib/ipc_setup.c, lib/ipc_shm.c, lib/ringbuffer.c;
 // corosync exec/ipc_glue.c.

@@ -20,7 +20,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -177,9 +176,6 @@ func (c *Conn) open(res shm.ConnectResponse) (err error) {
 	c.max = int(res.MaxMessage)
 	c.dir = filepath.Dir(res.Request)
 	for i, base := range []string{res.Request, res.Response, res.Event} {
-		if !strings.HasPrefix(base, "/") {
-			base = "/dev/shm/qb-" + base // servers before libqb 1.0.4
-		}
 		size := shm.PlainHeadSize
 		if i == 0 {
 			size = shm.HeadSize

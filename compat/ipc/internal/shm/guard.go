@@ -15,7 +15,8 @@ var ErrFault = errors.New("memory fault")
 // Guard runs access, which touches m, and turns a fault within m into
 // ErrFault. A mapping longer than its file raises SIGBUS, which would end the
 // process; the reference traps it at disconnect only
-// (qb_ipcs_shm_disconnect). Any other panic passes.
+// (qb_ipcs_shm_disconnect). Looking at the file's size first would not help: it
+// may be cut between the look and the access. Any other panic passes.
 func (m Memory) Guard(access func() error) (err error) {
 	defer m.recoverFault(debug.SetPanicOnFault(true), &err)
 	return access()
