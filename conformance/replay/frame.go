@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // Protocol numbers of the layers below totem.
@@ -220,33 +221,42 @@ type ipKey struct {
 	id       uint32
 }
 
+// maxFragmentAge is how long the first fragment waits for the others; the
+// numbers that tell packets apart come round soon.
+const maxFragmentAge = 30 * time.Second
+
 // A reassembler joins IP fragments.
-type reassembler struct{ open map[ipKey][]ipPacket }
+type reassembler map[ipKey]*ipParts
+
+type ipParts struct {
+	since time.Duration
+	parts []ipPacket // by offset
+}
 
 // add takes a fragment and returns the whole payload with its fragments once the
 // last of them is here.
-func (r *reassembler) add(p ipPacket) (payload []byte, parts []ipPacket) {
-	if r.open == nil {
-		r.open = make(map[ipKey][]ipPacket)
-	}
+func (r reassembler) add(now time.Duration, p ipPacket) (payload []byte, parts []ipPacket) {
 	key := ipKey{p.src, p.dst, p.proto, p.id}
-	parts = r.open[key]
-	i, found := slices.BinarySearchFunc(parts, p.offset, func(q ipPacket, offset int) int { return q.offset - offset })
-	if found {
-		// The numbers come round: this is another packet's first fragment seen.
-		parts, i = nil, 0
+	open := r[key]
+	if open == nil || now-open.since > maxFragmentAge {
+		open = &ipParts{since: now}
+		r[key] = open
 	}
-	parts = slices.Insert(parts, i, p)
-	r.open[key] = parts
-	for _, q := range parts {
+	i, found := slices.BinarySearchFunc(open.parts, p.offset, func(q ipPacket, offset int) int { return q.offset - offset })
+	if found {
+		open.parts[i] = p // recorded twice
+	} else {
+		open.parts = slices.Insert(open.parts, i, p)
+	}
+	for _, q := range open.parts {
 		if q.offset != len(payload) {
 			return nil, nil
 		}
 		payload = append(payload, q.payload...)
 	}
-	if parts[len(parts)-1].more {
+	if open.parts[len(open.parts)-1].more {
 		return nil, nil
 	}
-	delete(r.open, key)
-	return payload, parts
+	delete(r, key)
+	return payload, open.parts
 }

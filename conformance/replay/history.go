@@ -27,11 +27,14 @@ type ring struct {
 	recovery map[totem.Seq]bool
 	// recovered are the old messages that were encapsulated on this ring.
 	recovered map[totem.RingID]map[totem.Seq]bool
-	visits    map[totem.NodeID][]totem.Seq // the sequence numbers of the tokens a node passed on
-	aru       totem.Seq                    // the highest that all members were seen to have
-	high      totem.Seq                    // the highest assigned
-	heard     map[totem.NodeID]bool        // who spoke on this ring
+	visits    map[totem.NodeID][]visit // of the token, by who passed it on
+	aru       totem.Seq                // the highest that all members were seen to have
+	heard     map[totem.NodeID]bool    // who spoke on this ring
+	order     []totem.Seq              // see numbers
 }
+
+// A visit is a token as a node passed it on.
+type visit struct{ tokenSeq, seq totem.Seq }
 
 // An orderedMcast is a message with its place in a ring's order.
 type orderedMcast struct {
@@ -82,7 +85,7 @@ func (h *history) ring(id totem.RingID) *ring {
 			messages:  make(map[totem.Seq]*orderedMcast),
 			recovery:  make(map[totem.Seq]bool),
 			recovered: make(map[totem.RingID]map[totem.Seq]bool),
-			visits:    make(map[totem.NodeID][]totem.Seq),
+			visits:    make(map[totem.NodeID][]visit),
 			heard:     make(map[totem.NodeID]bool),
 		}
 		h.rings[id] = r
@@ -117,7 +120,7 @@ func (h *history) add(p *packet) {
 		h.addMcast(p, m)
 	case *totem.Token:
 		r := h.ring(m.Ring)
-		r.visits[m.Node] = append(r.visits[m.Node], m.Seq)
+		r.visited(m.Node, visit{m.TokenSeq, m.Seq})
 		r.heard[m.Node] = true
 		if m.TokenSeq != 0 { // the first token's aru is a mark, not a number
 			r.aru = later(r.aru, m.ARU)
@@ -133,6 +136,34 @@ func (h *history) add(p *packet) {
 	}
 }
 
+// visited notes a visit; tokens are sent again if the next node keeps silent.
+func (r *ring) visited(n totem.NodeID, v visit) {
+	if known := r.visits[n]; len(known) == 0 || known[len(known)-1].tokenSeq.Before(v.tokenSeq) {
+		r.visits[n] = append(known, v)
+	}
+}
+
+// idle is the sequence number at which the token last left the node with its
+// queue empty, before the visit that took message seq along: it took nothing.
+func (r *ring) idle(n totem.NodeID, seq totem.Seq) totem.Seq {
+	var idle, before totem.Seq
+	for _, v := range r.visits[n] {
+		if !v.seq.Before(seq) {
+			break
+		}
+		sent := false
+		for s := before + 1; s.AtMost(v.seq) && !sent; s++ {
+			m := r.messages[s]
+			sent = m == nil || m.Node == n // one that is missing may be its own
+		}
+		if !sent {
+			idle = v.seq
+		}
+		before = v.seq
+	}
+	return idle
+}
+
 func later(a, b totem.Seq) totem.Seq {
 	if a.Before(b) {
 		return b
@@ -142,7 +173,6 @@ func later(a, b totem.Seq) totem.Seq {
 
 func (h *history) addMcast(p *packet, m *totem.Mcast) {
 	r := h.ring(m.Ring)
-	r.high = later(r.high, m.Seq)
 	r.heard[m.Node] = true
 	if p.inner != nil {
 		r.recovery[m.Seq] = true
@@ -211,13 +241,36 @@ func (r *ring) first() totem.Seq {
 	if r.fromStart() {
 		return 1
 	}
-	first := r.high
-	for seq := range r.messages {
-		if seq.Before(first) {
-			first = seq
-		}
+	if order := r.numbers(); len(order) > 0 {
+		return order[0]
 	}
-	return first
+	return 1
+}
+
+// numbers are those of all messages seen, ascending. The ring must be complete.
+func (r *ring) numbers() []totem.Seq {
+	if r.order == nil {
+		for seq := range r.messages {
+			r.order = append(r.order, seq)
+		}
+		for seq := range r.recovery {
+			if r.messages[seq] == nil {
+				r.order = append(r.order, seq)
+			}
+		}
+		slices.SortFunc(r.order, compareSeq)
+	}
+	return r.order
+}
+
+func compareSeq(a, b totem.Seq) int {
+	switch {
+	case a == b:
+		return 0
+	case a.Before(b):
+		return -1
+	}
+	return 1
 }
 
 // spokeOn notes an ordinary multicast, which proves that the node has installed
@@ -310,8 +363,8 @@ func (h *history) companions(id totem.RingID, self totem.NodeID) []totem.NodeID 
 // on and the messages it sent, must have reached on the ring.
 func (r *ring) lastHad(n totem.NodeID) totem.Seq {
 	var high totem.Seq
-	for _, seq := range r.visits[n] {
-		high = later(high, seq)
+	for _, v := range r.visits[n] {
+		high = later(high, v.seq)
 	}
 	for seq, m := range r.messages {
 		if m.Node == n {

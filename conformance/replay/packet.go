@@ -47,6 +47,10 @@ type decoder struct {
 	old     int // packets that look like 2.x
 }
 
+func newDecoder(c *capture) *decoder {
+	return &decoder{capture: c, ip: make(reassembler), knet: make(defragmenter)}
+}
+
 // readAll decodes the whole recording.
 func (d *decoder) readAll() error {
 	r, err := pcapgo.NewNgReader(bytes.NewReader(d.capture.pcap), pcapgo.DefaultNgReaderOptions)
@@ -87,7 +91,7 @@ func (d *decoder) frame(now time.Duration, link layers.LinkType, data []byte) {
 	}
 	parts, payload := []ipPacket{ip}, ip.payload
 	if ip.fragmented() {
-		if payload, parts = d.ip.add(ip); parts == nil {
+		if payload, parts = d.ip.add(now, ip); parts == nil {
 			return
 		}
 	}
@@ -233,32 +237,39 @@ type fragKey struct {
 
 // A defragmenter joins knet fragments. It has all of the recording to wait, so
 // it needs none of the receiver's rules on what to give up.
-type defragmenter struct {
-	open map[fragKey]map[uint8]*knet.Data
+type defragmenter map[fragKey]*fragments
+
+type fragments struct {
+	parts map[uint8]*knet.Data
+	whole bool // all were there; kept to know copies of them
 }
 
 // add takes a fragment and returns the message if it was the last one missing.
-func (d *defragmenter) add(from, to netip.AddrPort, data *knet.Data) ([]byte, error) {
-	if d.open == nil {
-		d.open = make(map[fragKey]map[uint8]*knet.Data)
-	}
+func (d defragmenter) add(from, to netip.AddrPort, data *knet.Data) ([]byte, error) {
 	key := fragKey{from, to, data.Node, data.Seq}
-	parts := d.open[key]
-	for _, q := range parts {
-		if q.FragNum != data.FragNum || parts[data.FragSeq] != nil {
-			parts = nil // the numbers came round, or the sender started anew
+	f := d[key]
+	if f != nil {
+		have := f.parts[data.FragSeq]
+		if have != nil && have.FragNum == data.FragNum && bytes.Equal(have.Payload, data.Payload) {
+			return nil, nil // recorded twice
+		}
+		for _, other := range f.parts {
+			if have != nil || f.whole || other.FragNum != data.FragNum {
+				f = nil // the numbers came round, or the sender started anew
+			}
 			break
 		}
 	}
-	if parts == nil {
-		parts = make(map[uint8]*knet.Data)
-		d.open[key] = parts
+	if f == nil {
+		f = &fragments{parts: make(map[uint8]*knet.Data)}
+		d[key] = f
 	}
+	parts := f.parts
 	parts[data.FragSeq] = data
 	if len(parts) < int(data.FragNum) {
 		return nil, nil
 	}
-	delete(d.open, key)
+	f.whole = true
 	var message []byte
 	for i := uint8(1); i <= data.FragNum; i++ {
 		if i < data.FragNum && len(parts[i].Payload) != len(parts[1].Payload) {

@@ -25,14 +25,20 @@ type player struct {
 	ownBarriers  map[totem.RingID]int // being counted
 	cpg          cpgState
 	members      []totem.NodeID
-	changed      place   // where clients were last told of a change
-	lost         []place // delivered by the node, but not in the recording
+	changed      place // where clients were last told of a change
+	lost         []gap // delivered by the node, but not in the recording
 }
 
 // A place is a message's in a ring's order.
 type place struct {
 	ring totem.RingID
 	seq  totem.Seq
+}
+
+// A gap is n missing messages from a place on.
+type gap struct {
+	place
+	n int
 }
 
 // playLife plays a life. It takes two passes: whether an abandoned round was past
@@ -200,42 +206,46 @@ func (p *player) tail(old, r *ring, s *stay, trans []totem.NodeID) (before, afte
 	if !told {
 		high = old.lastHad(p.life.node)
 	}
-	hole := false
-	for seq := old.first(); seq.AtMost(old.high); seq++ {
-		if !seq.AtMost(high) && !recovered[seq] {
-			hole = true
-			continue
-		}
-		if old.recovery[seq] {
-			continue
-		}
-		m := old.messages[seq]
-		switch {
-		case m == nil:
-			p.lost = append(p.lost, place{old.id, seq})
+	next, hole := old.first(), false
+	for _, seq := range old.numbers() {
+		p.gap(old, next, min(seq, high+1))
+		held := seq.AtMost(high) || recovered[seq]
+		hole = hole || !held || next != seq && !(seq-1).AtMost(high)
+		next = seq + 1
+		switch m := old.messages[seq]; {
+		case !held || m == nil: // nil: an encapsulated one, which recovery consumed
 		case !hole:
 			before = append(before, m)
 		case slices.Contains(trans, m.From):
 			after = append(after, m)
 		}
 	}
+	p.gap(old, next, high+1)
 	return before, after
 }
 
 // finish delivers the last ring's messages: all there are, to the first hole
 // that the ring itself may have had.
 func (p *player) finish(r *ring) {
-	for seq := r.first(); seq.AtMost(r.high); seq++ {
-		m := r.messages[seq]
-		switch {
-		case r.recovery[seq]:
-		case m != nil:
-			p.deliver(m)
-		case !seq.AtMost(r.aru):
+	next := r.first()
+	for _, seq := range r.numbers() {
+		p.gap(r, next, min(seq, r.aru+1))
+		if next != seq && !(seq - 1).AtMost(r.aru) {
 			return
-		default:
-			p.lost = append(p.lost, place{r.id, seq})
 		}
+		if m := r.messages[seq]; m != nil {
+			p.deliver(m)
+		}
+		next = seq + 1
+	}
+	p.gap(r, next, r.aru+1)
+}
+
+// gap notes that the recording lacks the messages from number next to before
+// end, if there are any, although the node had them.
+func (p *player) gap(r *ring, next, end totem.Seq) {
+	if next.Before(end) {
+		p.lost = append(p.lost, gap{place{r.id, next}, int(end - next)})
 	}
 }
 
@@ -261,19 +271,10 @@ func (p *player) deliver(m *orderedMcast) {
 }
 
 // joinedEarly reports whether a client whose PROCJOIN is in m may have asked to
-// join before the latest change was told: that is, whether the change is not
-// older than the node's visit by the token before the one that took m along.
+// join before the latest change was told: that is, unless the token has since
+// found the node with nothing to send.
 func (p *player) joinedEarly(m *orderedMcast) bool {
-	if p.changed.ring != m.Ring {
-		return false
-	}
-	var visit totem.Seq
-	for _, seq := range p.history.rings[m.Ring].visits[p.life.node] {
-		if seq.Before(m.Seq) {
-			visit = later(visit, seq)
-		}
-	}
-	return visit.Before(p.changed.seq)
+	return p.changed.ring == m.Ring && p.history.rings[m.Ring].idle(p.life.node, m.Seq).Before(p.changed.seq)
 }
 
 // message runs a whole message through the daemon's services.

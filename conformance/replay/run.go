@@ -46,7 +46,7 @@ func Run(path string, opt Options, stdout, stderr io.Writer) int {
 	if err != nil {
 		return fail(err)
 	}
-	d := &decoder{capture: c}
+	d := newDecoder(c)
 	if err := d.readAll(); err != nil {
 		return fail(err)
 	}
@@ -165,17 +165,17 @@ func (r *report) problems(players []*player) {
 	if told > maxProblems {
 		fmt.Fprintf(r.out, "and %d more packets\n", told-maxProblems)
 	}
-	lost := make(map[place]bool)
+	lost := make(map[gap]bool)
 	for _, p := range players {
 		for _, l := range p.lost {
 			lost[l] = true
 		}
 	}
-	places := slices.SortedFunc(maps.Keys(lost), func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.ring.Seq, b.ring.Seq), cmp.Compare(a.ring.Rep, b.ring.Rep), cmp.Compare(a.seq, b.seq))
+	gaps := slices.SortedFunc(maps.Keys(lost), func(a, b gap) int {
+		return cmp.Or(cmp.Compare(a.ring.Seq, b.ring.Seq), cmp.Compare(a.ring.Rep, b.ring.Rep), compareSeq(a.seq, b.seq))
 	})
-	for _, l := range places {
-		fmt.Fprintf(r.out, "ring %v: message %d is not in the recording\n", l.ring, l.seq)
+	for _, g := range gaps {
+		fmt.Fprintf(r.out, "ring %v: the recording lacks %d messages from number %d on\n", g.ring, g.n, g.seq)
 	}
 }
 
