@@ -130,6 +130,9 @@ func (c *Cluster) form(r *ring) {
 		}
 	}
 	slices.Sort(r.sync.ids)
+	if len(r.sync.ids) == 0 {
+		r.sync = nil
+	}
 	trans := make(map[*Node][]totem.NodeID)
 	for _, n := range r.members {
 		for _, m := range r.members {
