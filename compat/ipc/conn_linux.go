@@ -36,15 +36,18 @@ type Conn struct {
 	response outlet
 	event    outlet
 
-	flow        int32
-	owed        int  // events committed that the client was not told of
-	blocked     bool // its socket takes no byte now: wait until it is writable
-	left        int  // requests to be run after the hang-up
-	queuedBytes int  // memory of waiting answers and events
+	flow        int32 // asked for by the service; pauses reading
+	word        int32 // in the client's sight: flow, or more while it lags
+	owed        int   // events committed that the client was not told of
+	blocked     bool  // its socket takes no byte now: wait until it is writable
+	left        int   // requests to be run after the hang-up
+	queuedBytes int   // memory of waiting answers and events
 	reason      error
 
 	// Membership in the server's lists.
 	inDirty, inScan, inWaiting bool
+
+	lagging bool // too many events wait for it
 
 	counters Counters
 }
@@ -81,7 +84,7 @@ func (c *Conn) Reason() error { return c.reason }
 // Counters is the state of the connection's statistics.
 func (c *Conn) Counters() Counters {
 	n := c.counters
-	n.FlowControl = c.flow
+	n.FlowControl = c.word
 	n.Queueing = !c.event.waiting.empty()
 	n.Queued = uint32(c.event.waiting.count)
 	return n
@@ -130,14 +133,42 @@ func (c *Conn) SetFlow(word int32) {
 		return
 	}
 	c.flow = word
+	c.showFlow()
+	c.rescan() // no byte will tell of requests that came meanwhile
+}
+
+// showFlow writes the word that the client sees: the service's, but at least
+// the one that refuses asynchronous messages while the client has too many
+// events unread. Whoever sends faster than it reads is thereby slowed down to
+// what it reads, instead of growing the daemon; its other requests are read and
+// answered as ever, so a client that waits for an answer is never stuck.
+func (c *Conn) showFlow() {
+	word := c.flow
+	if c.lagging {
+		word = max(word, flowAsync)
+	}
+	if word == c.word {
+		return
+	}
+	c.word = word
 	c.counters.FlowControlCount++
 	mem := c.request.Memory()
 	c.fail(mem.Guard(func() error {
 		mem.SetFlow(word)
 		return nil
 	}))
-	c.rescan() // no byte will tell of requests that came meanwhile
 }
+
+// flowAsync makes libraries refuse cpg_mcast_joined with TRY_AGAIN and nothing
+// else (corosync lib/cpg.c raises its limit to 2 around that send).
+const flowAsync = 2
+
+// A client lags when more than lagHigh bytes of events wait for it beside its
+// full ring, and no longer when fewer than lagLow do.
+const (
+	lagHigh = 4 << 20
+	lagLow  = 1 << 20
+)
 
 // Close disconnects the client once the present callback returns.
 func (c *Conn) Close() {
@@ -181,6 +212,10 @@ func (c *Conn) account() {
 	now := c.event.waiting.bytes + c.response.waiting.bytes
 	c.server.stats.QueuedBytes += now - c.queuedBytes
 	c.queuedBytes = now
+	if lagging := now > lagHigh || c.lagging && now > lagLow; lagging != c.lagging && c.reason == nil {
+		c.lagging = lagging
+		c.showFlow()
+	}
 }
 
 // drain tries what waits again and reports whether any of it went.

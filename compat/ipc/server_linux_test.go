@@ -463,3 +463,41 @@ func TestFilesystemSockets(t *testing.T) {
 		t.Errorf("socket left behind: %v", err)
 	}
 }
+
+// TestLaggingClient: a client with megabytes of unread events is told to send no
+// more asynchronous messages, is still answered, and may send again once it has
+// read.
+func TestLaggingClient(t *testing.T) {
+	e := newEcho()
+	l, name := serve(t, e, ipc.Options{})
+	c := dial(t, name)
+	call(t, c, "before")
+	const events, size = 120, 64 << 10
+	l.Do(func() {
+		for conn := range e.conns {
+			for range events {
+				conn.Event(message(0, h24, make([]byte, size)), nil)
+			}
+		}
+	})
+	flow := func(want int32) {
+		t.Helper()
+		if word, err := c.Flow(); err != nil || word != want {
+			t.Errorf("flow word %d, %v; want %d", word, err, want)
+		}
+	}
+	flow(2)
+	c.SetFlowLimit(2)
+	if err := c.Send(request(reqAsync, nil), nil); !errors.Is(err, syscall.EAGAIN) {
+		t.Errorf("asynchronous send while lagging: %v", err)
+	}
+	c.SetFlowLimit(1)
+	call(t, c, "while lagging")
+	buf := make([]byte, size+h24+64)
+	for i := range events {
+		if _, err := c.Event(buf, 5*time.Second); err != nil {
+			t.Fatalf("event %d: %v", i, err)
+		}
+	}
+	flow(0)
+}
