@@ -166,7 +166,7 @@ func (b *bench) measure(transport, kind string) error {
 			return err
 		}
 	}
-	if err := waitRing(l); err != nil {
+	if err := l.WaitRing(30*time.Second, 1, 2, 3); err != nil {
 		return fmt.Errorf("%w\n%s", err, l.Hosts[0].Tail(10))
 	}
 	time.Sleep(2 * time.Second) // path MTU discovery, and the ring comes to rest

@@ -137,4 +137,3 @@ func (b *bench) find(like *figure, ring string) *figure {
 	return &figure{Values: []float64{0}}
 }
 
-func waitRing(l *lab.Lab) error { time.Sleep(5 * time.Second); return nil }

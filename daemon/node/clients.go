@@ -33,6 +33,9 @@ func (c *clients) init(n *Node) (err error) {
 
 // listen opens the services' sockets, in the reference's order.
 func (c *clients) listen() error {
+	if n, err := c.server.Sweep("cmap", "cfg", "cpg", "quorum", "votequorum"); err != nil || n > 0 {
+		c.n.log.Info("removed rings of dead daemons", "count", n, "err", err)
+	}
 	for _, id := range []service.ID{service.CMAP, service.CFG, service.CPG, service.Votequorum, service.Quorum} {
 		s := c.n.slot(id)
 		if s == nil || len(s.requests) == 0 {

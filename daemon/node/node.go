@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"cpgol/compat/conf"
-	// cfg
+	"cpgol/daemon/cfg"
 	"cpgol/daemon/cmap"
 	"cpgol/daemon/cpg"
 	"cpgol/daemon/engine"
@@ -124,9 +124,11 @@ func (n *Node) addServices() error {
 	}
 	q := quorum.New(n, provider != "")
 	q.Log = logs.Subsystem(n.log, "QUORUM")
+	c := cfg.New(n, n.keys, links{n})
+	c.Log = logs.Subsystem(n.log, "CFG")
 	all := []service.Service{
 		cmap.New(n, n.keys, stats{n}),
-		//CFG
+		c,
 		cpg.New(n),
 	}
 	if provider != "" {
