@@ -23,16 +23,10 @@ const resolveTime = 10 * time.Second
 // Host returns the environment of this host. Its functions ask anew each
 // time; the addresses are those of the moment.
 func Host() Env {
-	e := Env{
-		Resolve:     resolveSystem,
-		Reverse:     reverseSystem,
-		ReadFile:    readFileSystem,
-		ListDir:     listDirSystem,
-		LookupUser:  func(name string) (uint32, bool) { return lookupSystem(name, userID) },
-		LookupGroup: func(name string) (uint32, bool) { return lookupSystem(name, groupID) },
-		TryLog:      tryLogSystem,
-		TryDir:      tryDirSystem,
-	}
+	e := hostUsers()
+	e.Resolve, e.Reverse = resolveSystem, reverseSystem
+	e.ReadFile, e.ListDir = readFileSystem, listDirSystem
+	e.TryLog, e.TryDir = tryLogSystem, tryDirSystem
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		e.HostName = unix.ByteSliceToString(u.Nodename[:])
@@ -53,6 +47,14 @@ func Host() Env {
 		}
 	}
 	return e
+}
+
+// hostUsers is an environment with nothing but this host's users and groups.
+func hostUsers() Env {
+	return Env{
+		LookupUser:  func(name string) (uint32, bool) { return lookupSystem(name, userID) },
+		LookupGroup: func(name string) (uint32, bool) { return lookupSystem(name, groupID) },
+	}
 }
 
 func resolveSystem(name string) ([]netip.Addr, error) {

@@ -24,7 +24,7 @@ func ParseCorosync(r io.Reader, file string) ([]Key, error) {
 	if err != nil {
 		return nil, &Error{File: file, Text: err.Error(), Status: statusConfig, round: roundOpen}
 	}
-	env := Host()
+	env := hostUsers()
 	p := newParser(file, &env, newKeyMap())
 	if e := p.parse(data); e != nil {
 		return nil, e

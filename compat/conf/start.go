@@ -95,18 +95,18 @@ func (s *starter) totem() {
 // ids finds every node id that is given twice. The reference overlooks most
 // of them in lists of eleven and more nodes.
 func (s *starter) ids() {
-	first := make(map[uint32]uint32)
-	last := int64(-1)
+	first := make(map[uint32]uint32) // id to position
+	reported := make(map[uint32]bool)
 	for _, k := range s.t.keys.nodeKeys() {
-		if int64(k.position) == last {
-			continue
-		}
-		last = int64(k.position)
 		id, _, ok := s.t.idAt(k.position)
 		if !ok || id == 0 {
 			continue
 		}
-		if other, twice := first[id]; twice {
+		if other, known := first[id]; known {
+			if other == k.position || reported[k.position] {
+				continue
+			}
+			reported[k.position] = true
 			s.refuse(statusConfig, nodeName(k.position, "nodeid"),
 				"nodeid %d is also that of %s (stock overlooks this)", id, nodeName(other, "nodeid"))
 			continue

@@ -42,6 +42,24 @@ func TestTOMLRoundTrip(t *testing.T) {
 	}
 }
 
+// TestTOMLRoundTripMutations does the same with changed files.
+func TestTOMLRoundTripMutations(t *testing.T) {
+	written := 0
+	for _, text := range mutations(t, 3, 3000) {
+		keys, err := ParseCorosync(strings.NewReader(text), "x.conf")
+		if err != nil {
+			continue
+		}
+		if _, err := ToTOML(keys); err == nil {
+			written++
+		}
+		fuzzBack(t, keys)
+	}
+	if written < 500 {
+		t.Errorf("only %d of 3000 were written as TOML", written)
+	}
+}
+
 // tomlHost is the reference host with one more file.
 func tomlHost(text string) Env {
 	e := referenceHost()

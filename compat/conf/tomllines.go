@@ -53,17 +53,21 @@ func tomlName(name string) string {
 	return name
 }
 
+// maxPlace bounds a place's length in bytes. A key's path has half of it.
+const maxPlace = 512
+
 // A lineFinder notes on which line each key and table of a document stands.
-// The document must be valid.
 type lineFinder struct {
-	parser unstable.Parser
-	starts []int // offset of each line
-	lines  map[place]int
-	counts map[place]int // elements of arrays of tables so far
+	parser  unstable.Parser
+	starts  []int // offset of each line
+	lines   map[place]int
+	counts  map[place]int // elements of arrays of tables so far
+	tooLong int           // line of the first place that is too long, or 0
 }
 
-// findLines returns the lines of a valid document's places.
-func findLines(data []byte) map[place]int {
+// findLines returns the lines of a document's places, or in tooLong the line
+// of one that is longer than maxPlace. Where the syntax is wrong it stops.
+func findLines(data []byte) (lines map[place]int, tooLong int) {
 	f := &lineFinder{lines: make(map[place]int), counts: make(map[place]int), starts: []int{0}}
 	for at := 0; ; {
 		i := bytes.IndexByte(data[at:], '\n')
@@ -75,7 +79,7 @@ func findLines(data []byte) map[place]int {
 	}
 	f.parser.Reset(data)
 	var table place
-	for f.parser.NextExpression() {
+	for f.tooLong == 0 && f.parser.NextExpression() {
 		switch e := f.parser.Expression(); e.Kind {
 		case unstable.Table:
 			table = f.key("", e.Key())
@@ -93,7 +97,7 @@ func findLines(data []byte) map[place]int {
 			f.value(f.key(table, e.Key()), e.Value())
 		}
 	}
-	return f.lines
+	return f.lines, f.tooLong
 }
 
 // line returns the line of a node.
@@ -116,6 +120,13 @@ func (f *lineFinder) key(at place, it unstable.Iterator) place {
 		if n := f.counts[at]; n > 0 {
 			at = at.element(n - 1)
 		}
+		if f.tooLong > 0 {
+			return at
+		}
+		if len(at)+len(it.Node().Data) >= maxPlace {
+			f.tooLong = f.line(it.Node())
+			return at
+		}
 		at = at.sub(string(it.Node().Data))
 		if _, ok := f.lines[at]; !ok {
 			f.lines[at] = f.line(it.Node())
@@ -136,7 +147,15 @@ func (f *lineFinder) value(at place, v *unstable.Node) {
 	case unstable.Array:
 		i := 0
 		for it := v.Children(); it.Next(); i++ {
-			f.value(at.element(i), it.Node())
+			e := it.Node()
+			if e.Kind != unstable.InlineTable && e.Kind != unstable.Array {
+				continue // nothing in it has a name
+			}
+			if len(at) >= maxPlace {
+				f.tooLong = max(f.tooLong, 1)
+				return
+			}
+			f.value(at.element(i), e)
 		}
 	}
 }

