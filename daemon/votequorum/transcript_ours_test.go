@@ -88,7 +88,7 @@ func (c *ours) keys(id int) map[string]cmap.Value {
 		switch {
 		case key == "auto_tie_breaker_node" || err != nil:
 			keys["quorum."+key] = cmap.String(value)
-		case key == "expected_votes" || key == "votes" || strings.HasSuffix(key, "_window"):
+		case key == "expected_votes" || key == "votes" || strings.HasSuffix(key, "_window") || strings.HasPrefix(key, "device."):
 			keys["quorum."+key] = cmap.U32(uint32(n))
 		default:
 			keys["quorum."+key] = cmap.U8(uint8(n))
@@ -97,7 +97,7 @@ func (c *ours) keys(id int) map[string]cmap.Value {
 	return keys
 }
 
-func (c *ours) do(words []string) error {
+func (c *ours) do(words []string) (said []string, err error) {
 	args := words[1:]
 	number := func(i int) int {
 		n, err := strconv.Atoi(args[i])
@@ -142,11 +142,13 @@ func (c *ours) do(words []string) error {
 		c.up[number(0)].m.Set(args[1], v)
 	case "wait":
 		c.c.Advance(time.Duration(number(0)) * time.Second)
+	case "client":
+		said = c.client(c.up[number(0)], args[1:])
 	default:
-		return fmt.Errorf("what is %q?", words[0])
+		return nil, fmt.Errorf("what is %q?", words[0])
 	}
 	c.c.Run()
-	return nil
+	return said, nil
 }
 
 // start starts a node, which is alone at first.
@@ -158,6 +160,118 @@ func (c *ours) start(id int) {
 	c.c.Form([]*ringtest.Node{v.Node})
 	c.up[id] = v
 	c.form()
+}
+
+// client performs what testdata/client.c does, and prints the same.
+func (c *ours) client(v *voter, commands []string) (said []string) {
+	cl := v.Connect(service.Votequorum)
+	defer cl.Close()
+	for _, command := range commands {
+		what, rest, _ := strings.Cut(command, ":")
+		arg, more, _ := strings.Cut(rest, ",")
+		if what == "wait" {
+			d, _ := strconv.ParseFloat(arg, 64)
+			said = append(said, c.pump(cl, time.Duration(d*float64(time.Second)))...)
+			continue
+		}
+		before := len(cl.Responses)
+		cl.Request(c.request(v, what, arg, more))
+		for c.c.Run(); len(cl.Responses) == before; {
+			c.t.Fatalf("%s: no answer", command)
+		}
+		answer := cl.Responses[before]
+		if what == "info" {
+			said = append(said, infoLine(c.t, arg, answer))
+		} else {
+			said = append(said, fmt.Sprintf("%s %s %s = %d", what, arg, more, ringtest.Status(answer)))
+		}
+		said = append(said, c.pump(cl, 200*time.Millisecond)...)
+	}
+	return said
+}
+
+// pump lets time pass and prints what a client is told.
+func (c *ours) pump(cl *ringtest.Client, d time.Duration) (said []string) {
+	c.c.Advance(d)
+	for _, b := range cl.TakeEvents() {
+		var q abi.VoteQuorum
+		var e abi.VoteExpected
+		var l abi.VoteNodeList
+		line := ""
+		if _, err := q.Decode(b); err == nil {
+			line = fmt.Sprintf("event quorum %c nodes", "01"[boolean(q.Quorate)])
+			for _, n := range q.Nodes {
+				line += fmt.Sprintf(" %d:%d", n.Node, n.State)
+			}
+			line += fmt.Sprintf(" context %d", q.Context)
+		} else if _, err := e.Decode(b); err == nil {
+			line = fmt.Sprintf("event expected %d context %d", e.Expected, e.Context)
+		} else if _, err := l.Decode(b); err == nil {
+			line = "event members"
+			for _, n := range l.Members {
+				line += fmt.Sprintf(" %d", n)
+			}
+			line += fmt.Sprintf(" context %d", l.Context)
+		}
+		said = append(said, line)
+	}
+	return said
+}
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// request is what libvotequorum sends for a command.
+func (c *ours) request(v *voter, what, arg, more string) []byte {
+	n, _ := strconv.ParseUint(arg, 10, 32)
+	m, _ := strconv.ParseUint(more, 10, 32)
+	ring := v.Ring()
+	var r interface{ Append([]byte) []byte }
+	switch what {
+	case "info":
+		r = &abi.VoteWordRequest{ID: abi.VoteGetInfoID, Word: uint32(n)}
+	case "track":
+		r = &abi.VoteTrackStartRequest{Context: n, Flags: uint32(m)}
+	case "untrack":
+		return abi.AppendRequest(nil, abi.VoteTrackStopID, abi.RequestLen)
+	case "register":
+		r = &abi.VoteDeviceRequest{ID: abi.VoteDeviceRegisterID, Name: arg}
+	case "unregister":
+		r = &abi.VoteDeviceRequest{ID: abi.VoteDeviceUnregisterID, Name: arg}
+	case "rename":
+		r = &abi.VoteDeviceUpdateRequest{Old: arg, New: more}
+	case "poll-elsewhere":
+		ring.Seq++
+		fallthrough
+	case "poll":
+		r = &abi.VoteDevicePollRequest{Name: arg, CastVote: m != 0, Ring: ring}
+	case "master-wins":
+		r = &abi.VoteMasterWinsRequest{Name: arg, Allow: uint32(m)}
+	case "expected":
+		r = &abi.VoteWordRequest{ID: abi.VoteSetExpectedID, Word: uint32(n)}
+	case "votes":
+		r = &abi.VoteSetVotesRequest{Node: totem.NodeID(n), Votes: uint32(m)}
+	default:
+		c.t.Fatalf("what is %q?", what)
+	}
+	return r.Append(nil)
+}
+
+func infoLine(t testing.TB, arg string, answer []byte) string {
+	var i abi.VoteInfo
+	if _, err := i.Decode(answer); err != nil {
+		t.Fatal(err)
+	}
+	line := fmt.Sprintf("info %s = %d", arg, i.Status)
+	if i.Status == abi.OK {
+		line += fmt.Sprintf(" node %d state %d votes %d expected %d highest %d total %d quorum %d flags %d device %d '%s'",
+			i.Node, i.State, i.Votes, i.Expected, i.HighestExpected, i.Total, i.Quorum, i.Flags, i.DeviceVotes, i.DeviceName)
+	}
+	return line
 }
 
 // form makes rings of those who see each other, unless they are one already.

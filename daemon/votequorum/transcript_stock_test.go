@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -31,7 +32,7 @@ func newStock(t *testing.T, s setup) *stock {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conf := l.Conf(lab.Ring{Transport: "udpu", Token: 400, Quorum: "  " + strings.Join(s.quorum, "\n  ") + "\n"})
+	conf := l.Conf(lab.Ring{Transport: "udpu", Token: 400, Quorum: s.section()})
 	for id, n := range s.votes {
 		line := fmt.Sprintf("    nodeid: %s\n", id)
 		conf = strings.Replace(conf, line, line+"    quorum_votes: "+n+"\n", 1)
@@ -49,18 +50,18 @@ func (c *stock) host(word string) *lab.Host {
 	return c.lab.Hosts[id-1]
 }
 
-func (c *stock) do(words []string) (err error) {
+func (c *stock) do(words []string) (said []string, err error) {
 	args := words[1:]
 	switch words[0] {
 	case "start":
 		for _, id := range args {
 			h := c.host(id)
 			if err := h.StartStock(c.conf, lab.Key()); err != nil {
-				return err
+				return nil, err
 			}
 			c.up[h.ID] = true
 			if err := c.settle(); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	case "kill", "stop":
@@ -73,9 +74,9 @@ func (c *stock) do(words []string) (err error) {
 			}
 			delete(c.up, h.ID)
 		}
-		return err
+		return nil, err
 	case "split":
-		return c.split(args)
+		return nil, c.split(args)
 	case "expected":
 		_, err = c.host(args[0]).Tool("corosync-quorumtool", "-e", args[1])
 	case "votes":
@@ -85,13 +86,25 @@ func (c *stock) do(words []string) (err error) {
 	case "wait":
 		s, _ := strconv.Atoi(args[0])
 		time.Sleep(time.Duration(s) * time.Second)
+	case "client":
+		return c.client(c.host(args[0]), args[1:])
 	default:
-		return fmt.Errorf("what is %q?", words[0])
+		return nil, fmt.Errorf("what is %q?", words[0])
 	}
 	if err != nil {
 		c.t.Log(err) // a tool that refuses is part of the play
 	}
-	return nil
+	return nil, nil
+}
+
+// client builds testdata/client.c and runs it beside a daemon.
+func (c *stock) client(h *lab.Host, commands []string) ([]string, error) {
+	binary := filepath.Join(c.t.TempDir(), "client")
+	if out, err := exec.Command("cc", "-o", binary, "testdata/client.c", "-lvotequorum").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
+	}
+	out, err := h.Tool(binary, commands...)
+	return strings.Split(strings.TrimSpace(out), "\n"), err
 }
 
 // split lets nodes see each other in groups only: the others' addresses are
@@ -128,6 +141,7 @@ func (c *stock) settle() error {
 		}
 		for {
 			_, got, err := c.lab.Hosts[id-1].Ring()
+			got = slices.DeleteFunc(got, func(n int) bool { return n == 0 }) // the device
 			if slices.Sort(got); err == nil && slices.Equal(got, want) {
 				break
 			}

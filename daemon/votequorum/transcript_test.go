@@ -17,8 +17,8 @@ var record = flag.Bool("record", false, "play testdata/*.txt on rings of the mac
 // A cluster is what a transcript is played on: rings of the reference's daemon,
 // or of this package's services.
 type cluster interface {
-	// do performs one line of a transcript.
-	do(words []string) error
+	// do performs one line of a transcript; said is what was said meanwhile.
+	do(words []string) (said []string, err error)
 	// states has a line for every running node.
 	states() []string
 	close()
@@ -44,8 +44,9 @@ type setup struct {
 //	> votes 1 3 2            node 1 is asked to give node 3 two votes
 //	> cmap 1 KEY TYPE VALUE  node 1's map is given a value
 //	> wait 3                 seconds
+//	> client 1 COMMAND...    a client of node 1 performs commands, as in client.c
 //
-// What follows such a line is the state afterwards.
+// What follows such a line is what was said, then the state afterwards.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -73,10 +74,11 @@ func playFile(t *testing.T, name, file string) {
 	got := head.String()
 	for _, line := range lines {
 		got += "> " + line + "\n"
-		if err := c.do(strings.Fields(line)); err != nil {
+		said, err := c.do(strings.Fields(line))
+		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		for _, s := range c.states() {
+		for _, s := range append(said, c.states()...) {
 			got += s + "\n"
 		}
 	}
@@ -112,6 +114,22 @@ func parseTranscript(t *testing.T, text string) (s setup, lines []string) {
 		}
 	}
 	return s, lines
+}
+
+// section is the inside of the quorum section.
+func (s setup) section() string {
+	var own, device strings.Builder
+	for _, line := range s.quorum {
+		if sub, ok := strings.CutPrefix(line, "device."); ok {
+			fmt.Fprintf(&device, "    %s\n", sub)
+		} else {
+			fmt.Fprintf(&own, "  %s\n", line)
+		}
+	}
+	if device.Len() == 0 {
+		return own.String()
+	}
+	return own.String() + "  device {\n" + device.String() + "  }\n"
 }
 
 func (s setup) String() string {
