@@ -40,6 +40,11 @@
 //     the ring. The ring ID is stored before the commit token is passed on.
 //   - A join that ends a commit or a recovery is merged into the candidates, but
 //     never answered with a commit token that the same step makes void.
+//   - A join that adds nothing to the own candidates and failed nodes is not
+//     answered with a join (see mergeJoin).
+//   - A node with new members starts a message over that it has sent in part. In
+//     the reference those members that know its beginning deliver it, and the
+//     others do not (see startOver).
 //   - Messages and merge announcements from a ring that their sender, a member of
 //     this one, has left for it are dropped as late; the reference gathers. (It
 //     has the same rule for joins.)

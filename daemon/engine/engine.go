@@ -32,6 +32,7 @@ type Engine struct {
 
 	normal, sync *sendQueue
 	syncing      bool   // only the synchronisation's messages are sent (waiting_trans_ack)
+	installing   bool   // effects from before syncing was set may still be performed
 	senderSeq    uint32 // counts own multicasts (global_seqno)
 
 	mcast totem.Mcast // decoded into, one at a time
@@ -82,6 +83,7 @@ func (e *Engine) Start(now time.Duration, out *Output) {
 func (e *Engine) begin(now time.Duration, out *Output) {
 	e.now = now
 	if len(out.Effects) == 0 {
+		e.installing = false
 		e.pool.recycle()
 		e.scratch = e.scratch[:0]
 	}

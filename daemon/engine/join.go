@@ -85,17 +85,20 @@ func (e *Engine) processJoin(j *totem.Join, out *Output) {
 	}
 }
 
-// mergeJoin takes over what a proposal adds to ours and reports whether that is
-// a reason to gather anew. Failed nodes are believed only from members of the
-// installed ring; a node that takes us for failed is failed to us.
+// mergeJoin takes over what a proposal adds to ours and reports whether it added
+// anything: then we gather anew. Failed nodes are believed only from members of
+// the installed ring; a node that takes us for failed is failed to us.
+//
+// The reference gathers anew, with a join and fresh timers, also if a stranger's
+// failed nodes are all that is new, which are not believed. Two such nodes
+// answer each other's joins with joins as fast as the network carries them, and
+// with a third one they multiply.
 func (e *Engine) mergeJoin(j *totem.Join) bool {
 	g := &e.gather
-	if subset(j.Proc, g.proc) && subset(j.Failed, g.failed) {
-		return false // nothing new
-	}
 	if slices.Contains(g.failed, j.From) {
 		return false
 	}
+	proc, failed := len(g.proc), len(g.failed)
 	g.proc = merge(g.proc, j.Proc)
 	switch {
 	case slices.Contains(j.Failed, e.cfg.Node):
@@ -103,7 +106,7 @@ func (e *Engine) mergeJoin(j *totem.Join) bool {
 	case slices.Contains(e.members, j.From):
 		g.failed = merge(g.failed, j.Failed)
 	}
-	return true
+	return len(g.proc) > proc || len(g.failed) > failed
 }
 
 // noteLeave remembers who said goodbye (my_leave_memb_set).

@@ -22,12 +22,17 @@ func (e *Engine) enterOperational(out *Output) {
 	out.add(Effect{Kind: Configure, Ring: e.ring, Conf: &Configuration{
 		Kind: Transitional, Ring: e.ring, Members: trans, Left: left,
 	}})
-	e.syncing = true
+	e.syncing, e.installing = true, true
 	e.deliverRest(trans, out)
 	out.add(Effect{Kind: Configure, Ring: e.ring, Conf: &Configuration{
 		Kind: Regular, Ring: e.ring, Members: slices.Clone(e.members), Joined: joined,
 	}})
 
+	if len(joined) > 0 {
+		// They lack the beginning of what we are in the middle of saying.
+		e.normal.startOver()
+		e.sync.startOver()
+	}
 	e.regular, e.recovery.queue = e.recovery.queue, e.regular
 	e.recovery.queue.reset(e.cfg.start())
 	e.recovery.resent = nil

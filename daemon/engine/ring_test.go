@@ -46,14 +46,15 @@ type testPacket struct {
 
 type testNode struct {
 	*Engine
-	out       Output
-	normal    pg.Assembler
-	trans     pg.Assembler
-	assembler *pg.Assembler
-	got       []string // messages "node:text" and configurations
-	stored    uint64
-	events    []string
-	noSync    bool // leave the synchronisation unfinished
+	out        Output
+	normal     pg.Assembler
+	trans      pg.Assembler
+	assembler  *pg.Assembler
+	got        []string // messages "node:text" and configurations
+	stored     uint64
+	events     []string
+	noSync     bool // leave the synchronisation unfinished
+	configured bool // a ring was installed: the synchronisation is over at once
 }
 
 func newTestRing(t *testing.T) *testRing {
@@ -156,6 +157,13 @@ func (r *testRing) perform(n *testNode) {
 		}
 	}
 	n.out.Effects = n.out.Effects[:0]
+	if n.configured {
+		n.configured = false
+		n.Tick(r.now, &n.out)
+		n.SyncDone(r.now, &n.out)
+		n.assembler = &n.normal
+		r.perform(n)
+	}
 }
 
 func (r *testRing) configure(n *testNode, c *Configuration) {
@@ -168,10 +176,7 @@ func (r *testRing) configure(n *testNode, c *Configuration) {
 		return
 	}
 	n.assembler = &n.trans
-	if !n.noSync {
-		n.SyncDone(r.now, &n.out)
-		n.assembler = &n.normal
-	}
+	n.configured = !n.noSync
 }
 
 func (r *testRing) isCut(a, b totem.NodeID) bool { return r.cut != nil && r.cut(a, b) }

@@ -25,7 +25,9 @@ func (e *Engine) sendQueue() *sendQueue {
 
 // Send queues one message, group header first, given in parts, which are
 // copied. It goes to every member, this node included, in the ring's order. It
-// may be called while effects are performed, and before Start.
+// may be called while effects are performed, and before Start. What is sent
+// while the effects that install a ring are performed travels with the
+// synchronisation's messages.
 func (e *Engine) Send(now time.Duration, out *Output, parts ...[]byte) error {
 	size := 0
 	for _, p := range parts {
@@ -68,8 +70,12 @@ func (e *Engine) Pending() bool { return !e.normal.empty() || !e.sync.empty() }
 // sent again, beginning with those that waited (totempg_trans_ack). Call it
 // while performing the delivery of the message that ended the synchronisation,
 // so that it has the same place in every node's order.
+//
+// Among the effects that install a ring the old ring's last messages come
+// first, and they may end the old ring's synchronisation. The engine is in the
+// next one already then, and stays there.
 func (e *Engine) SyncDone(now time.Duration, out *Output) {
-	if !e.syncing {
+	if !e.syncing || e.installing {
 		return
 	}
 	e.sync.moveTo(e.normal)

@@ -19,6 +19,9 @@ type sendQueue struct {
 	// is written when the token comes.
 	frames [][]byte
 	first  int // frames before it are sent
+	// spoken are copies of the frames already sent of a message whose end is
+	// still to come, beginning with the one in which it begins.
+	spoken [][]byte
 	pool   *pool
 	emit   func(frame []byte) // q.push, bound once
 	queued uint64             // frames ever pushed
@@ -42,7 +45,51 @@ func (q *sendQueue) push(frame []byte) {
 	q.queued++
 }
 
-// pop takes the oldest frame, as a packet whose first 45 bytes are undefined.
+// next takes the oldest frame to be sent, as a packet whose first 45 bytes are
+// undefined.
+func (q *sendQueue) next() []byte {
+	b := q.pop()
+	frame := b[totem.McastLen:]
+	if !pg.IsMiddle(frame) {
+		for _, s := range q.spoken {
+			q.pool.retire(s)
+		}
+		q.spoken = q.spoken[:0]
+	}
+	if pg.IsOpen(frame) {
+		q.spoken = append(q.spoken, append(q.pool.get(len(frame)), frame...))
+	}
+	return b
+}
+
+// startOver makes a message that was sent in part be sent again from its
+// beginning: to members who were not there then. Those who were are told first
+// that it is void, by a frame that continues nothing. (In the reference the
+// members that were there deliver the message and those that were not do not.)
+func (q *sendQueue) startOver() {
+	if len(q.spoken) == 0 {
+		return
+	}
+	q.flush()
+	var messages pg.Assembler
+	number := uint8(0)
+	for _, s := range q.spoken {
+		number = s[pg.FragmentedAt]
+		if err := messages.Frame(0, false, s, func([]byte) {}); err != nil {
+			return // our own frames are whole
+		}
+	}
+	waiting := q.frames[q.first:]
+	q.frames, q.first, q.spoken = nil, 0, nil
+	q.push(pg.AppendVoid(nil, number))
+	for _, b := range waiting {
+		if err := messages.Frame(0, false, b[totem.McastLen:], func(m []byte) { q.packer.Add(q.emit, m) }); err != nil {
+			return
+		}
+	}
+}
+
+// pop takes the oldest frame out of the queue.
 func (q *sendQueue) pop() []byte {
 	b := q.frames[q.first]
 	q.frames[q.first] = nil
@@ -72,17 +119,11 @@ func (q *sendQueue) resize(packet int) {
 // that can be done at a message's boundary.
 func (q *sendQueue) moveTo(to *sendQueue) {
 	q.flush()
-	if q.len() == 0 || continues(q.frames[q.first]) {
+	if len(q.spoken) > 0 {
 		return
 	}
 	to.flush()
 	for q.len() > 0 {
 		to.frames = append(to.frames, q.pop())
 	}
-}
-
-// continues reports whether a queued frame starts in the middle of a message.
-func continues(packet []byte) bool {
-	const continuationAt = totem.McastLen + 5
-	return len(packet) > continuationAt && packet[continuationAt] != 0
 }

@@ -216,7 +216,7 @@ func (e *Engine) nextPacket(recovering bool) ([]byte, bool) {
 		return e.nextRecovered()
 	}
 	if q := e.sendQueue(); q.len() > 0 {
-		return q.pop(), true
+		return q.next(), true
 	}
 	return nil, false
 }
