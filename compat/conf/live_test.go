@@ -223,6 +223,7 @@ func mutations(t *testing.T, seed uint64, n int) []string {
 // TestLiveVerdicts asks the installed corosync 3.1.7 for its verdict on texts
 // that the corpus does not have, and compares.
 func TestLiveVerdicts(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("asks the installed corosync")
 	}

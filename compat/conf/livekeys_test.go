@@ -57,6 +57,7 @@ func liveTexts(t *testing.T) []string {
 // TestLiveKeys starts the installed corosync with files of every kind and
 // compares its map with Config.Keys.
 func TestLiveKeys(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts the installed corosync")
 	}

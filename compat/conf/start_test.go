@@ -20,7 +20,7 @@ func withNodes(n int, more string) string {
 // TestQuorumRules goes through services' rules one by one
 // (votequorum_readconfig).
 func TestQuorumRules(t *testing.T) {
-	const error = "configuration error: "
+	const prefix = "configuration error: "
 	for _, c := range []struct {
 		nodes             int
 		quorum, want      string
@@ -30,23 +30,23 @@ func TestQuorumRules(t *testing.T) {
 		{nodes: 2, quorum: "device {\nmodel: net\n}"},
 		{nodes: 2, quorum: "two_node: 1\ndevice {\nmodel:\n}"},
 		{nodes: 2, quorum: "two_node: 1\ndevice {\nmodel: net\n}",
-			want: error + "two_node and quorum device cannot be configured at the same time!"},
+			want: prefix + "two_node and quorum device cannot be configured at the same time!"},
 		{nodes: 2, quorum: "last_man_standing: 1\ndevice {\nmodel: net\n}",
-			want: error + "quorum.device is not compatible with last_man_standing"},
+			want: prefix + "quorum.device is not compatible with last_man_standing"},
 		{nodes: 2, quorum: "auto_tie_breaker: 1\ndevice {\nmodel: net\n}",
-			want: error + "quorum.device is not compatible with auto_tie_breaker"},
+			want: prefix + "quorum.device is not compatible with auto_tie_breaker"},
 		{nodes: 3, quorum: "auto_tie_breaker: 1\ndevice {\nmodel: net\n}", // switched off before
 			warning: "auto_tie_breaker is disabled"},
 		{nodes: 2, quorum: "allow_downscale: 1\ndevice {\nmodel: net\n}",
-			want: error + "quorum.device is not compatible with allow_downscale"},
+			want: prefix + "quorum.device is not compatible with allow_downscale"},
 		{nodes: 2, quorum: "expected_votes: 3\ndevice {\nmodel: net\n}",
-			want: error + "quorum.device.votes must be specified when quorum.expected_votes is set"},
+			want: prefix + "quorum.device.votes must be specified when quorum.expected_votes is set"},
 		{nodes: 2, quorum: "expected_votes: 3\ndevice {\nmodel: net\nvotes: 1\n}"},
 		{nodes: 2, quorum: "expected_votes: 2\ndevice {\nmodel: net\nvotes: 1\n}",
-			want: error + "quorum.device.votes is too high or expected_votes is too low"},
+			want: prefix + "quorum.device.votes is too high or expected_votes is too low"},
 		{nodes: 2, quorum: "expected_votes: 1\ndevice {\nmodel: net\nvotes: 4294967295\n}"}, // the difference wraps to 2
 		{nodes: 3, quorum: "auto_tie_breaker: 1\nlast_man_standing: 1",
-			want: error + "auto_tie_breaker & last_man_standing not available in odd sized cluster"},
+			want: prefix + "auto_tie_breaker & last_man_standing not available in odd sized cluster"},
 		{nodes: 3, quorum: "auto_tie_breaker: 1\nlast_man_standing: 1\nwait_for_all: 1"},
 		{nodes: 3, quorum: "auto_tie_breaker: 1", warning: "auto_tie_breaker is disabled"},
 		{nodes: 2, quorum: "auto_tie_breaker: 1\ntwo_node: 1", warning: "two_node is disabled"},
