@@ -25,7 +25,6 @@ type clients struct {
 }
 
 func (c *clients) init(n *Node) (err error) {
-	c.n = n
 	c.all = map[*ipc.Conn]*slot{}
 	c.server, err = ipc.NewServer(n.poller, ipc.Options{})
 	return err
@@ -181,6 +180,9 @@ func pace(level int) int {
 }
 
 func (c *clients) tick(now time.Duration) {
+	if c.server == nil {
+		return
+	}
 	c.server.SetPace(pace(c.n.engine.QueueLevel()))
 	c.level()
 	if c.server.Deadline() <= now {

@@ -32,7 +32,7 @@ type Node struct {
 	totem *slog.Logger // TOTEM
 	knet  *slog.Logger // KNET
 	limit logs.Limiter
-	start time.Time // origin of the loop's time
+	clock func() time.Duration // the loop's time since an arbitrary origin
 	ring  ringFile
 
 	poller    *net.Poller
@@ -72,11 +72,8 @@ type slot struct {
 // New builds the node that c describes. Sockets are opened here; nothing is
 // sent before Run. Close must be called in any case.
 func New(c *conf.Config, log *slog.Logger) (n *Node, err error) {
-	n = &Node{cfg: c, log: log, totem: logs.Subsystem(log, "TOTEM"), knet: logs.Subsystem(log, "KNET"), start: time.Now()}
-	n.ring = ringFileOf(c.StateDir, c.Self)
-	n.deliver = n.message
-	n.phase.n = n
-	n.assembler = &n.trans // sync is thought to run until the first round is over
+	start := time.Now()
+	n = newNode(c, log, func() time.Duration { return time.Since(start) })
 	defer func() {
 		if err != nil {
 			n.Close()
@@ -85,11 +82,9 @@ func New(c *conf.Config, log *slog.Logger) (n *Node, err error) {
 	if n.poller, err = net.NewPoller(); err != nil {
 		return n, err
 	}
-	seq, err := n.ring.load()
-	if err != nil {
+	if err := n.openEngine(); err != nil {
 		return n, err
 	}
-	n.engine = engine.New(engineConfig(c), seq)
 	if n.transport, err = n.openTransport(); err != nil {
 		return n, err
 	}
@@ -97,6 +92,26 @@ func New(c *conf.Config, log *slog.Logger) (n *Node, err error) {
 		return n, err
 	}
 	return n, n.addServices()
+}
+
+// newNode is a node that nothing is opened for yet.
+func newNode(c *conf.Config, log *slog.Logger, clock func() time.Duration) *Node {
+	n := &Node{cfg: c, log: log, totem: logs.Subsystem(log, "TOTEM"), knet: logs.Subsystem(log, "KNET"), clock: clock}
+	n.ring = ringFileOf(c.StateDir, c.Self)
+	n.deliver = n.message
+	n.phase.n = n
+	n.clients.n = n
+	n.assembler = &n.trans // sync is thought to run until the first round is over
+	return n
+}
+
+// openEngine makes the engine, which goes on from the ring that is on disk.
+func (n *Node) openEngine() error {
+	seq, err := n.ring.load()
+	if err == nil {
+		n.engine = engine.New(engineConfig(n.cfg), seq)
+	}
+	return err
 }
 
 // engineConfig picks the engine's part of the configuration.
@@ -165,11 +180,7 @@ func (n *Node) Run() int {
 		n.log.Error(err.Error())
 		return exitService
 	}
-	// The reference waits this long for its links (totemknet.c, totemudpu.c).
-	n.timers.after(n.Now()+100*time.Millisecond, func() {
-		n.engine.Start(n.Now(), &n.out)
-		n.perform()
-	})
+	n.startSoon()
 	for n.failure == nil && !n.stopping {
 		if err := n.turn(); err != nil {
 			n.fail(exitFatal, err)
@@ -178,9 +189,24 @@ func (n *Node) Run() int {
 	return n.leave()
 }
 
-// turn waits for the next event or deadline and lets everything happen that is due.
+// startSoon lets the engine begin once the links have had time to come up
+// (totemknet.c, totemudpu.c).
+func (n *Node) startSoon() {
+	n.timers.after(n.Now()+100*time.Millisecond, func() {
+		n.engine.Start(n.Now(), &n.out)
+		n.perform()
+	})
+}
+
+// turn lets everything happen that is due and waits for the next event or deadline.
 func (n *Node) turn() error {
 	n.tasks.run()
+	n.step()
+	return n.poller.Wait(n.wait())
+}
+
+// step lets everything happen that is due.
+func (n *Node) step() {
 	now := n.Now()
 	n.timers.run(now)
 	if n.engine.Deadline() <= now {
@@ -193,15 +219,19 @@ func (n *Node) turn() error {
 	n.clients.tick(now)
 	n.receiveLooped()
 	n.transport.Flush(n.Now())
-	return n.poller.Wait(n.wait())
+}
+
+// deadline is when step must be called next.
+func (n *Node) deadline() time.Duration {
+	if n.stopping || n.failure != nil || len(n.looped) > 0 {
+		return 0
+	}
+	return min(n.engine.Deadline(), n.transport.Deadline(), n.timers.deadline(), n.clients.deadline())
 }
 
 // wait is how long the poller may sleep.
 func (n *Node) wait() time.Duration {
-	if n.stopping || n.failure != nil || len(n.looped) > 0 {
-		return 0
-	}
-	next := min(n.engine.Deadline(), n.transport.Deadline(), n.timers.deadline(), n.clients.deadline())
+	next := n.deadline()
 	if next == engine.Never {
 		return -1
 	}
@@ -228,8 +258,8 @@ func (n *Node) receiveLooped() {
 // Self is this node's ID.
 func (n *Node) Self() totem.NodeID { return totem.NodeID(n.cfg.Self) }
 
-// Now is the time since the node was made.
-func (n *Node) Now() time.Duration { return time.Since(n.start) }
+// Now is the loop's time since an arbitrary origin.
+func (n *Node) Now() time.Duration { return n.clock() }
 
 // After calls f from the loop once d has passed.
 func (n *Node) After(d time.Duration, f func()) (cancel func()) {
