@@ -7,20 +7,32 @@ import (
 	"cpgol/compat/conf"
 )
 
-// check prints what is wrong with a configuration, an error or warning a line.
+// Statuses of check beside 0: the file is refused, as `corosync -t` would; or it
+// passes that test, but the daemon would not start with it.
+const (
+	statusRefused    = 1
+	statusWouldStop  = 3
+	verdictAccepted  = "accepted"
+	verdictRefused   = "refused"
+	verdictWouldStop = "accepted by the test, but the daemon would not start"
+)
+
+// check prints what is wrong with a configuration, a finding a line, and the
+// verdict last.
 func check(args []string, stdout, stderr io.Writer) int {
 	if len(args) != 1 || args[0] == "" || args[0][0] == '-' {
 		return misused(stderr, "check", "usage: cpgold check FILE")
 	}
-	status := 0
+	status, verdict := 0, verdictAccepted
 	for _, p := range conf.Check(args[0], conf.Host()) {
 		fmt.Fprintln(stdout, p)
-		if p.Severity != conf.Warning {
-			status = 1
+		switch {
+		case p.Severity == conf.Refused:
+			status, verdict = statusRefused, verdictRefused
+		case p.Severity == conf.StartError && status == 0:
+			status, verdict = statusWouldStop, verdictWouldStop
 		}
 	}
-	if status == 0 {
-		fmt.Fprintf(stdout, "%s: accepted\n", args[0])
-	}
+	fmt.Fprintf(stdout, "%s: %s\n", args[0], verdict)
 	return status
 }

@@ -6,7 +6,7 @@
 //	cpgold version
 //
 // Results go to standard output, everything else to standard error. Exit
-// statuses of run are those of the C daemon (exec/util.h); of the others 0 for
+// statuses of run are those of the C daemon (exec/util.h); of check 0, 1 (refused) and 3 (the daemon would not start); of the others 0 for
 // success, 1 for a negative result, 2 for a wrong command line.
 package main
 
