@@ -106,6 +106,12 @@ func (c *Client) Send(count, size int) error {
 	return err
 }
 
+// Tell writes a line to the program's standard input.
+func (c *Client) Tell(line string) error {
+	_, err := fmt.Fprintln(c.in, line)
+	return err
+}
+
 // Go tells a cpgbench client to start.
 func (c *Client) Go() error {
 	_, err := fmt.Fprintln(c.in, "go")

@@ -1,0 +1,280 @@
+package live
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cpgol/conformance/lab"
+)
+
+// A call is a command for one of the processes; see conformance/cclient/cpgapi.c.
+type call struct {
+	process string // see hostOf; without one, something befalls the cluster
+	command string
+}
+
+var hostOf = map[string]int{"a": 1, "b": 1, "c": 2, "d": 2, "e": 2}
+
+// An apiScript is calls in their order.
+type apiScript struct {
+	name    string
+	calls   []call
+	differs map[call]string // calls that are answered otherwise, and why
+}
+
+var apiScripts = []apiScript{
+	{name: "handles", calls: []call{
+		{"a", "init 0 v0"}, {"a", "init 1 v1"}, {"a", "init 2 ring"}, {"a", "init 3 0"}, {"a", "init 3 2"}, {"a", "init 3 77"},
+		{"a", "state 0"}, {"a", "context 0"}, {"a", "context 1"},
+		{"a", "dispatch 0 4"}, {"a", "quiet 0 50"},
+		{"a", "state 3"}, {"a", "join 3 g"}, {"a", "mcast 3 1 5"}, {"a", "dispatch 3 4"}, {"a", "finalize 3"},
+		{"a", "finalize 1"}, {"a", "finalize 1"}, {"a", "dispatch 1 4"}, {"a", "state 1"},
+		{"a", "finalize 0"}, {"a", "finalize 2"},
+	}},
+	{name: "not joined", calls: []call{
+		{"a", "init 0 v1"},
+		{"a", "mcast 0 1 5"}, {"a", "mcast 0 1 3000000"}, {"a", "leave 0 g"}, {"a", "members 0 g"}, {"a", "members 0 -"}, {"a", "members 0 x*127"},
+		{"a", "members 0 x*200"}, {"a", "iterate 0 1 null"}, {"a", "iterate 0 3 null"}, {"a", "iterate 0 2 g"}, {"a", "quiet 0 50"},
+		{"a", "finalize 0"},
+	}},
+	{name: "join and leave", calls: []call{
+		{"a", "init 0 v1"}, {"a", "init 1 ring"}, {"a", "init 2 v0"},
+		{"a", "join 0 g"}, {"a", "events 0 1"}, {"a", "join 0 g"}, {"a", "join 0 other"}, {"a", "join 1 g"},
+		{"a", "join 1 h"}, {"a", "events 1 2"}, {"a", "join 2 h"},
+		{"c", "init 0 ring"}, {"c", "join 0 g"}, {"c", "events 0 2"}, {"a", "events 0 1"},
+		{"a", "members 2 g"}, {"a", "members 2 h"}, {"c", "members 0 g"}, {"a", "members 2 i"},
+		{"a", "leave 0 g"}, {"a", "events 0 1"}, {"c", "events 0 1"}, {"a", "members 2 g"},
+		{"a", "leave 0 g"}, {"a", "mcast 0 1 10"},
+		{"c", "mcast 0 1 10"}, {"c", "events 0 1"},
+		{"c", "finalize 0"}, {"a", "quiet 2 300"}, {"a", "members 2 g"},
+		{"a", "finalize 0"}, {"a", "finalize 1"}, {"a", "quiet 2 300"}, {"a", "members 2 h"}, {"a", "finalize 2"},
+	}},
+	{name: "names", calls: []call{
+		{"a", "init 0 v1"}, {"a", "init 1 v1"}, {"a", "init 2 v1"}, {"a", "init 3 v1"}, {"a", "init 4 v1"},
+		{"a", "join 0 y*129"}, {"a", "join 0 y*4000"},
+		{"a", "join 0 y*127"}, {"a", "events 0 1"},
+		{"a", "join 2 nul"}, {"a", "events 2 1"}, {"a", "join 3 nul^"}, {"a", "events 3 1"},
+		{"a", "mcast 3 1 4"}, {"a", "events 3 1"}, {"a", "quiet 2 100"},
+		{"a", "iterate 4 1 null"}, {"a", "iterate 4 3 null"}, {"a", "iterate 4 2 nul"}, {"a", "iterate 4 2 nul^"}, {"a", "iterate 4 2 -"},
+		{"a", "members 4 nul^"}, {"a", "members 4 y*127"},
+		{"a", "finalize 0"}, {"a", "finalize 1"}, {"a", "finalize 2"}, {"a", "finalize 3"}, {"a", "finalize 4"},
+	}},
+	{name: "messages", calls: []call{
+		{"a", "init 0 v1"}, {"b", "init 0 v0"}, {"c", "init 0 v1"},
+		{"a", "join 0 g"}, {"a", "events 0 1"}, {"b", "join 0 g"}, {"b", "events 0 1"}, {"c", "join 0 g"}, {"c", "events 0 1"},
+		{"a", "events 0 2"}, {"b", "events 0 1"},
+		{"a", "mcast 0 1 0"}, {"a", "mcast 0 1 1"}, {"a", "mcast 0 1 1400 2 3"}, {"a", "mcast 0 1 100000 2 16"},
+		{"a", "mcast 0 1 7 0"}, {"a", "mcast 0 1 7 1"}, {"a", "mcast 0 1 7 3"}, {"a", "mcast 0 1 7 99"},
+		{"a", "events 0 7"}, {"b", "events 0 7"}, {"c", "events 0 7"}, {"a", "quiet 0 50"},
+		{"c", "mcast 0 1 1046000"}, {"a", "events 0 1"}, {"b", "events 0 1"}, {"c", "events 0 1"},
+		{"a", "mcast 0 1 1047551"}, {"a", "events 0 1"}, {"b", "events 0 1"}, {"c", "events 0 1"},
+		{"a", "mcast 0 1 1047552"}, {"a", "events 0 1"}, {"b", "events 0 1"}, {"c", "events 0 1"},
+		{"a", "mcast 0 1 1047553"}, {"a", "events 0 1"}, {"b", "events 0 1"}, {"c", "events 0 1"},
+		{"a", "mcast 0 1 1048576 2 5"}, {"a", "events 0 1"}, {"b", "events 0 1"}, {"c", "events 0 1"},
+		{"c", "mcast 0 1 1048577"}, {"a", "events 0 1"}, {"b", "events 0 1"}, {"c", "events 0 1"},
+		{"a", "mcast 0 200 3000"}, {"a", "events 0 200"}, {"c", "events 0 200"}, {"b", "events 0 200"},
+		{"b", "state 0"}, {"a", "finalize 0"}, {"b", "finalize 0"}, {"c", "finalize 0"},
+	}},
+	{name: "long messages", calls: []call{
+		{"a", "init 0 v1"}, {"c", "init 0 ring"},
+		{"a", "join 0 g"}, {"a", "events 0 1"}, {"c", "join 0 g"}, {"c", "events 0 2"}, {"a", "events 0 1"},
+		{"a", "mcast 0 1 3000000"}, {"c", "events 0 1"}, {"a", "events 0 1"},
+		{"c", "mcast 0 1 3000000 2 16"}, {"c", "events 0 1"}, {"a", "events 0 1"},
+		{"a", "init 1 v1"}, {"a", "join 1 h"}, {"a", "events 1 1"}, {"a", "mcast 1 1 2000000"}, {"a", "mcast 0 1 2000000"},
+		{"a", "events 0 1"}, {"a", "events 1 1"}, {"c", "events 0 1"}, {"c", "quiet 0 50"},
+		{"a", "finalize 0"}, {"a", "finalize 1"}, {"c", "finalize 0"},
+	}},
+	{name: "ends", calls: []call{
+		{"a", "init 0 ring"}, {"a", "join 0 g"}, {"a", "events 0 2"},
+		{"b", "init 0 v1"}, {"b", "join 0 g"}, {"b", "events 0 1"}, {"a", "events 0 1"},
+		{"c", "init 0 v1"}, {"c", "join 0 g"}, {"c", "events 0 1"}, {"a", "events 0 1"},
+		{"b", "die"}, {"a", "events 0 1"}, {"c", "events 0 1"}, {"a", "members 0 g"},
+		{"c", "die"}, {"a", "events 0 1"}, {"a", "members 0 g"}, {"a", "quiet 0 50"}, {"a", "finalize 0"},
+	}},
+	{name: "iterations", calls: []call{
+		{"a", "init 0 v1"}, {"a", "init 1 v1"}, {"a", "init 2 v1"}, {"c", "init 0 v1"}, {"c", "init 1 v1"},
+		{"c", "join 0 zebra"}, {"c", "events 0 1"}, {"a", "join 0 ant"}, {"a", "events 0 1"},
+		{"c", "join 1 ant"}, {"c", "events 1 1"}, {"a", "join 1 mule"}, {"a", "events 1 1"},
+		{"a", "iterate 2 1 null"}, {"a", "iterate 2 2 null"}, {"a", "iterate 2 3 null"}, {"a", "iterate 2 1 ant"}, {"a", "iterate 2 2 ant"},
+		{"a", "iterate 2 3 ant"}, {"a", "iterate 2 2 none"}, {"a", "iterate 2 0 null"}, {"a", "iterate 2 4 null"},
+		{"c", "iterate 0 1 null"}, {"c", "iterate 0 3 null"}, {"c", "iterate 0 2 ant"},
+		{"a", "next 0"}, {"a", "next 12345"}, {"a", "end 0"}, {"a", "end 12345"},
+		{"a", "finalize 0"}, {"a", "finalize 1"}, {"a", "finalize 2"}, {"c", "finalize 0"}, {"c", "finalize 1"},
+	}},
+	{name: "a node goes", calls: []call{
+		{"a", "init 0 ring"}, {"a", "join 0 m"}, {"a", "events 0 2"}, {"b", "init 0 v1"}, {"b", "join 0 k"}, {"b", "events 0 1"},
+		{"c", "init 0 v1"}, {"c", "join 0 m"}, {"c", "events 0 1"}, {"d", "init 0 v1"}, {"d", "join 0 m"}, {"d", "events 0 1"},
+		{"c", "init 1 v1"}, {"c", "join 1 k"}, {"c", "events 1 1"}, {"d", "init 1 v1"}, {"d", "join 1 z"}, {"d", "events 1 1"},
+		{"a", "events 0 2"}, {"b", "events 0 1"}, {"a", "members 0 m"}, {"a", "iterate 0 3 null"},
+		{"", "kill 2"}, {"", "ring 1"},
+		{"a", "events 0 2"}, {"b", "events 0 2"}, {"a", "iterate 0 3 null"},
+		{"c", "quiet 0 100"}, {"c", "dispatch 0 4"}, {"c", "mcast 0 1 10"}, {"c", "members 0 m"}, {"c", "init 2 v1"}, {"c", "finalize 0"},
+		{"", "start 2"}, {"", "ring 1 2"}, {"a", "events 0 1"}, {"a", "quiet 0 50"},
+		{"c", "init 2 v1"}, {"c", "join 2 m"}, {"c", "events 2 1"}, {"a", "events 0 1"}, {"a", "iterate 0 3 null"},
+		{"c", "finalize 2"}, {"a", "finalize 0"}, {"b", "finalize 0"},
+	}},
+	{name: "a node is cut off", calls: []call{
+		{"a", "init 0 ring"}, {"a", "join 0 m"}, {"a", "events 0 2"}, {"b", "init 0 v0"}, {"b", "join 0 m"}, {"b", "events 0 1"},
+		{"c", "init 0 v1"}, {"c", "join 0 m"}, {"c", "events 0 1"}, {"d", "init 0 v1"}, {"d", "join 0 m"}, {"d", "events 0 1"},
+		{"b", "init 1 v1"}, {"b", "join 1 n"}, {"b", "events 1 1"}, {"c", "init 1 ring"}, {"c", "join 1 n"}, {"c", "events 1 2"},
+		{"a", "events 0 3"}, {"b", "events 0 2"}, {"b", "events 1 1"}, {"c", "events 0 1"},
+		{"", "cut 2"}, {"", "ring 1"}, {"", "ring 2"},
+		{"a", "events 0 2"}, {"b", "events 0 1"}, {"b", "events 1 2"}, {"c", "events 0 2"}, {"c", "events 1 2"}, {"d", "events 0 2"},
+		{"a", "mcast 0 1 100"}, {"a", "events 0 1"}, {"b", "events 0 1"}, {"c", "mcast 0 1 200"}, {"c", "events 0 1"}, {"d", "events 0 1"},
+		{"b", "finalize 1"}, {"d", "finalize 0"}, {"e", "init 0 v1"}, {"e", "join 0 m"}, {"e", "events 0 1"}, {"c", "events 0 2"},
+		{"", "join 2"}, {"", "ring 1 2"},
+		{"a", "events 0 2"}, {"b", "events 0 1"}, {"c", "events 0 2"}, {"c", "events 1 1"}, {"e", "events 0 2"},
+		{"a", "iterate 0 3 null"}, {"c", "iterate 0 3 null"}, {"a", "quiet 0 50"}, {"c", "quiet 0 50"}, {"c", "quiet 1 50"},
+		{"a", "finalize 0"}, {"b", "finalize 0"}, {"c", "finalize 0"}, {"c", "finalize 1"}, {"e", "finalize 0"},
+	}},
+	{name: "a node stops", calls: []call{
+		{"a", "init 0 ring"}, {"a", "join 0 m"}, {"a", "events 0 2"}, {"c", "init 0 v1"}, {"c", "join 0 n"}, {"c", "events 0 1"},
+		{"", "stop 2"}, {"", "ring 1"}, {"a", "events 0 1"}, {"a", "quiet 0 50"},
+		{"c", "quiet 0 100"}, {"c", "dispatch 0 4"}, {"c", "mcast 0 1 10"}, {"c", "finalize 0"}, {"a", "finalize 0"},
+		{"", "start 2"}, {"", "ring 1 2"},
+	}},
+	{name: "differences", calls: []call{
+		{"a", "init 0 v1"}, {"a", "join 0 y*128"}, {"a", "finalize 0"},
+		{"a", "init 1 v1"}, {"a", "join 1 p"}, {"a", "events 1 1"}, {"a", "zero 1 1000"}, {"a", "quiet 1 101"},
+		{"c", "init 0 v1"}, {"c", "join 0 p"}, {"c", "events 0 1"}, {"a", "events 1 1"}, {"a", "leave 1 p"}, {"a", "events 1 1"},
+		{"c", "mcast 0 1 10"}, {"a", "quiet 1 102"}, {"a", "join 1 p*1"}, {"a", "members 1 p"},
+		{"a", "init 2 v1"}, {"a", "join 2 q"}, {"a", "events 2 1"}, {"a", "leave 2 other"}, {"a", "quiet 2 103"}, {"a", "members 2 q"},
+		{"b", "init 0 v1"}, {"b", "join 0 -"}, {"b", "events 0 1"}, {"b", "die"}, {"a", "quiet 2 104"}, {"a", "members 2 -"},
+	}, differs: map[call]string{
+		{"a", "join 0 y*128"}: "peers of stock write past a buffer when a node with such a group dies",
+		{"a", "zero 1 1000"}:  "zero copy is not supported, as in stock after 3.1.10",
+		{"a", "quiet 1 101"}:  "zero copy is not supported, as in stock after 3.1.10",
+		{"a", "quiet 1 102"}:  "stock, since 3.0.3, tells a connection of its group for ever after it has left",
+		{"a", "join 1 p*1"}:   "stock, since 3.0.3, keeps a connection from joining again",
+		{"a", "members 1 p"}:  "stock, since 3.0.3, keeps a connection from joining again",
+		{"a", "quiet 2 103"}:  "stock leaves the group that the request names, not the one that the connection is in",
+		{"a", "members 2 q"}:  "stock leaves the group that the request names, not the one that the connection is in",
+		{"a", "members 2 -"}:  "stock takes an empty name for no group when the connection ends",
+	}},
+}
+
+// TestAPI has stock's C library make the same calls to both daemons: the
+// results and the events must be the same.
+func TestAPI(t *testing.T) {
+	if err := lab.Available(); err != nil {
+		t.Skip(err)
+	}
+	binary, err := lab.BuildClient(t.TempDir(), "cpgapi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := grown(t, lab.Options{}, lab.Ring{Transport: "knet", Token: 1000}, asked("ss", "os", "so", "oo")...)
+	for _, script := range apiScripts {
+		t.Run(script.name, func(t *testing.T) {
+			told := make([][]answer, len(all))
+			each(t, all, func(i int, c *cluster) (err error) {
+				told[i], err = c.play(binary, script.calls)
+				return err
+			})
+			for i, c := range all[1:] {
+				script.compare(t, c.cast, told[0], told[i+1])
+			}
+		})
+	}
+}
+
+// An answer is what a call told.
+type answer struct {
+	call call
+	told []string
+}
+
+// compare holds a cluster's answers against those beside stock daemons. Where
+// differences are known, they must be there as well.
+func (s *apiScript) compare(t *testing.T, cast string, stock, got []answer) {
+	for i := range stock {
+		reason := s.differs[stock[i].call]
+		d := cmp.Diff(stock[i].told, got[i].told)
+		if (d != "") != (reason != "") && (reason == "" || cast == "oo") {
+			t.Errorf("%s, beside stock (-), in %s (+); known difference: %q\n%s", stock[i].call, cast, reason, d)
+		}
+	}
+}
+
+func (k call) String() string { return k.process + "> " + k.command }
+
+// play has a script's processes make their calls.
+func (c *cluster) play(binary string, calls []call) (all []answer, err error) {
+	p := player{c: c, binary: binary, running: map[string]*lab.Client{}, seen: map[string]int{}, names: map[string]string{}}
+	defer p.close()
+	for _, k := range calls {
+		var told []string
+		if k.process == "" {
+			err = c.do(k.command)
+		} else {
+			told, err = p.call(k)
+		}
+		all = append(all, answer{k, told})
+		if err != nil {
+			return all, fmt.Errorf("%s: %s: %w\n%v", c.cast, k, err, all)
+		}
+	}
+	return all, nil
+}
+
+// A player has the processes of one script.
+type player struct {
+	c       *cluster
+	binary  string
+	running map[string]*lab.Client
+	seen    map[string]int    // lines of each process
+	names   map[string]string // by PID
+}
+
+func (p *player) close() {
+	for _, c := range p.running {
+		c.Kill()
+	}
+}
+
+// call starts the process if it is not there yet.
+func (p *player) call(k call) (told []string, err error) {
+	process := p.running[k.process]
+	if process == nil {
+		if process, err = p.c.Hosts[hostOf[k.process]-1].StartClient(p.binary); err != nil {
+			return nil, err
+		}
+		p.running[k.process] = process
+		p.names[strconv.Itoa(process.PID())] = k.process
+	}
+	if err := process.Tell(k.command); err != nil {
+		return nil, err
+	}
+	begin := p.seen[k.process]
+	length := 0
+	err = process.Wait(15*time.Second, func(lines []string) bool {
+		length = slices.Index(lines[begin:], ".")
+		return length >= 0
+	})
+	if err != nil {
+		return process.Lines()[begin:], err
+	}
+	for _, line := range process.Lines()[begin : begin+length] {
+		told = append(told, namePIDs(line, p.names))
+	}
+	p.seen[k.process] = begin + length + 1
+	return told, nil
+}
+
+var digits = regexp.MustCompile(`\d+`)
+
+// namePIDs replaces the numbers of processes by their names.
+func namePIDs(line string, names map[string]string) string {
+	return digits.ReplaceAllStringFunc(line, func(n string) string {
+		if name, ok := names[n]; ok {
+			return name
+		}
+		return n
+	})
+}
