@@ -17,23 +17,31 @@ import (
 type clients struct {
 	n      *Node
 	server *ipc.Server
-	all    map[*ipc.Conn]*slot
+	all    map[*ipc.Conn]client
 	word   int32  // flow-control word in force for services that wait for sync
 	full   bool   // the queue was critical when last looked at
 	closed uint64 // connections ended
 	answer []byte
 }
 
+// A client is a connection's service, and what its process was called when it came.
+type client struct {
+	*slot
+	process string
+}
+
 func (c *clients) init(n *Node) (err error) {
-	c.all = map[*ipc.Conn]*slot{}
+	c.all = map[*ipc.Conn]client{}
 	c.server, err = ipc.NewServer(n.poller, ipc.Options{})
 	return err
 }
 
 // listen opens the services' sockets, in the reference's order.
 func (c *clients) listen() error {
-	if n, err := c.server.Sweep("cmap", "cfg", "cpg", "quorum", "votequorum"); err != nil || n > 0 {
-		c.n.log.Info("removed rings of dead daemons", "count", n, "err", err)
+	if n, err := c.server.Sweep("cmap", "cfg", "cpg", "quorum", "votequorum"); err != nil {
+		c.n.log.Warn("can't look for shared memory of dead daemons: " + err.Error())
+	} else if n > 0 {
+		c.n.log.Info(fmt.Sprintf("removed the shared memory of %d connections to dead daemons", n))
 	}
 	for _, id := range []service.ID{service.CMAP, service.CFG, service.CPG, service.Votequorum, service.Quorum} {
 		s := c.n.slot(id)
@@ -77,12 +85,14 @@ func (d *door) Accept(who ipc.Credentials) syscall.Errno {
 }
 
 func (d *door) Connected(conn *ipc.Conn) {
-	d.c.all[conn] = d.s
+	d.c.all[conn] = client{d.s, processName(conn.PID())}
 	d.s.Connected(conn)
+	d.c.n.tellStats(conn, d.c.n.cmap.StatAdded)
 	d.c.n.perform()
 }
 
 func (d *door) Closed(conn *ipc.Conn) {
+	d.c.n.tellStats(conn, d.c.n.cmap.StatRemoved)
 	delete(d.c.all, conn)
 	d.c.closed++
 	if err := conn.Reason(); err != nil && !errors.Is(err, ipc.ErrHungUp) && !d.c.n.stopping {

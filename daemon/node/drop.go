@@ -6,7 +6,7 @@ import (
 	"cpgol/daemon/logs"
 )
 
-// levelNotice is here for readers of this package's log calls.
+// levelNotice is what the reference logs memberships and its own end with.
 const levelNotice = logs.LevelNotice
 
 // drop tells, at most once a second per cause, of input that was refused.

@@ -52,6 +52,7 @@ type Node struct {
 	deliver   func(msg []byte)
 
 	keys     *cmap.Map
+	cmap     *cmap.Service
 	services [8]*slot // by service.ID
 	sync     *sync.Sync
 	clients  clients
@@ -141,8 +142,10 @@ func (n *Node) addServices() error {
 	q.Log = logs.Subsystem(n.log, "QUORUM")
 	c := cfg.New(n, n.keys, links{n})
 	c.Log = logs.Subsystem(n.log, "CFG")
+	n.cmap = cmap.New(n, n.keys, stats{n})
+	n.cmap.Log = logs.Subsystem(n.log, "CMAP")
 	all := []service.Service{
-		cmap.New(n, n.keys, stats{n}),
+		n.cmap,
 		c,
 		cpg.New(n),
 	}

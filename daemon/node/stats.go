@@ -99,10 +99,9 @@ func (s stats) clients(yield func(string, cmap.Value) bool) bool {
 	if !yield("stats.ipcs.global.active", cmap.U64(uint64(len(c.all)))) || !yield("stats.ipcs.global.closed", cmap.U64(c.closed)) {
 		return false
 	}
-	for conn, slot := range c.all {
-		prefix := fmt.Sprintf("stats.ipcs.service%d.%d.%#x.", slot.ID(), conn.PID(), conn.Serial())
-		for key, v := range connection(conn) {
-			if !yield(prefix+key, v) {
+	for conn := range c.all {
+		for key, v := range s.n.connection(conn) {
+			if !yield(key, v) {
 				return false
 			}
 		}
@@ -110,20 +109,30 @@ func (s stats) clients(yield func(string, cmap.Value) bool) bool {
 	return true
 }
 
-// connection gives the statistics of one client.
-func connection(conn *ipc.Conn) map[string]cmap.Value {
+// tellStats tells clients that watch for it that a connection's statistics came
+// into being or went.
+func (n *Node) tellStats(conn *ipc.Conn, tell func(key string, v cmap.Value)) {
+	for key, v := range n.connection(conn) {
+		tell(key, v)
+	}
+}
+
+// connection gives the statistics of one client, by key.
+func (n *Node) connection(conn *ipc.Conn) map[string]cmap.Value {
+	who := n.clients.all[conn]
+	prefix := fmt.Sprintf("stats.ipcs.service%d.%d.%#x.", who.ID(), conn.PID(), conn.Serial())
 	c := conn.Counters()
 	queueing := int32(0)
 	if c.Queueing {
 		queueing = 1
 	}
 	return map[string]cmap.Value{
-		"procname": cmap.String(processName(conn.PID())),
-		"queueing": cmap.I32(queueing), "queued": cmap.U32(c.Queued), "sent": cmap.U32(uint32(c.Dispatched)),
-		"flow_control": cmap.U32(uint32(c.FlowControl)), "flow_control_count": cmap.U64(c.FlowControlCount),
-		"requests": cmap.U64(c.Requests), "responses": cmap.U64(c.Responses), "dispatched": cmap.U64(c.Dispatched),
-		"send_retries": cmap.U64(c.SendRetries), "recv_retries": cmap.U64(c.RecvRetries),
-		"invalid_request": cmap.U64(0), "overload": cmap.U64(0),
+		prefix + "procname": cmap.String(who.process),
+		prefix + "queueing": cmap.I32(queueing), prefix + "queued": cmap.U32(c.Queued), prefix + "sent": cmap.U32(uint32(c.Dispatched)),
+		prefix + "flow_control": cmap.U32(uint32(c.FlowControl)), prefix + "flow_control_count": cmap.U64(c.FlowControlCount),
+		prefix + "requests": cmap.U64(c.Requests), prefix + "responses": cmap.U64(c.Responses), prefix + "dispatched": cmap.U64(c.Dispatched),
+		prefix + "send_retries": cmap.U64(c.SendRetries), prefix + "recv_retries": cmap.U64(c.RecvRetries),
+		prefix + "invalid_request": cmap.U64(0), prefix + "overload": cmap.U64(0),
 	}
 }
 
