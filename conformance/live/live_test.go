@@ -6,7 +6,9 @@
 // reason. Everything runs in network namespaces of its own (package lab).
 //
 //	go test ./conformance/live -run 'TestRing/mixed/knet-crypto' -v
-//	go test ./conformance/live -repeat 10    each fault ten times in a row
+//	go test ./conformance/live -run TestRing -repeat 10 -messages 10000 -parallel 6 -timeout 3h
+//
+// The last runs each fault ten times in a row, six rings at a time.
 package live
 
 import (
@@ -15,6 +17,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,10 +95,16 @@ func TestRing(t *testing.T) {
 			continue
 		}
 		for _, k := range kinds {
-			t.Run(c.name+"/"+k.name, func(t *testing.T) { newRing(t, c, k).all() })
+			t.Run(c.name+"/"+k.name, func(t *testing.T) {
+				t.Parallel() // most of the time a ring waits for its timers
+				newRing(t, c, k).all()
+			})
 		}
 	}
 }
+
+// labs numbers the labs of this run.
+var labs atomic.Int32
 
 // A ring is a running cluster under test.
 type ring struct {
@@ -110,7 +119,7 @@ type ring struct {
 
 func newRing(t *testing.T, c cast, k kind) *ring {
 	o := k.lab
-	o.Prefix, o.Nodes, o.Log = "live", 3, t.Logf
+	o.Prefix, o.Nodes, o.Log = fmt.Sprintf("live%d", labs.Add(1)), 3, t.Logf
 	l, err := lab.New(o)
 	if err != nil {
 		t.Fatal(err)
