@@ -136,4 +136,3 @@ func (b *bench) find(like *figure, ring string) *figure {
 	}
 	return &figure{Values: []float64{0}}
 }
-

@@ -171,6 +171,20 @@ func (p *process) alive() bool {
 	}
 }
 
+// Ended waits until the daemon that was started last has ended by itself and
+// returns its exit status; false if it runs still.
+func (h *Host) Ended(limit time.Duration) (status int, ended bool) {
+	if h.daemon == nil {
+		return 0, false
+	}
+	select {
+	case <-h.daemon.done:
+		return h.daemon.cmd.ProcessState.ExitCode(), true
+	case <-time.After(limit):
+		return 0, false
+	}
+}
+
 // Kill ends the daemon at once, as a crash would.
 func (h *Host) Kill() error { return h.signal(syscall.SIGKILL, 5*time.Second) }
 

@@ -22,12 +22,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 // Options say what kind of cluster a Lab is.
 type Options struct {
-	// Prefix begins the name of every namespace; at most 6 characters.
+	// Prefix begins the name of every namespace, before the number of this
+	// process and one of the lab's own.
 	Prefix string
 	// Nodes is the number of hosts, Links the number of networks between them.
 	Nodes, Links int
@@ -42,6 +45,7 @@ type Options struct {
 // A Lab is a set of hosts that see each other.
 type Lab struct {
 	opt     Options
+	name    string // begins the names of its namespaces
 	dir     string
 	ownsDir bool
 	made    []string // namespaces, in the order made
@@ -69,7 +73,8 @@ func New(opt Options) (l *Lab, err error) {
 	if opt.Log == nil {
 		opt.Log = func(string, ...any) {}
 	}
-	l = &Lab{opt: opt, dir: opt.Dir}
+	sweep(opt.Prefix)
+	l = &Lab{opt: opt, dir: opt.Dir, name: fmt.Sprintf("%s-%d-%d-", opt.Prefix, os.Getpid(), labs.Add(1))}
 	defer func() {
 		if err != nil {
 			l.Close()
@@ -98,16 +103,26 @@ func New(opt Options) (l *Lab, err error) {
 	return l, nil
 }
 
-// space is the name of one of the lab's namespaces.
-func (l *Lab) space(name string) string { return l.opt.Prefix + name }
+// labs numbers the labs of this process.
+var labs atomic.Int32
 
-func (l *Lab) addNamespace(name string) error {
-	// A run that was ended half way may have left its namespaces behind.
-	if _, err := os.Stat("/run/netns/" + name); err == nil {
-		if err := run("ip", "netns", "del", name); err != nil {
-			return err
+// sweep removes the namespaces of processes that were killed before they could.
+func sweep(prefix string) {
+	entries, _ := os.ReadDir("/run/netns")
+	for _, e := range entries {
+		var pid, lab int
+		if rest, ok := strings.CutPrefix(e.Name(), prefix+"-"); ok {
+			if n, _ := fmt.Sscanf(rest, "%d-%d-", &pid, &lab); n == 2 && syscall.Kill(pid, 0) == syscall.ESRCH {
+				run("ip", "netns", "del", e.Name())
+			}
 		}
 	}
+}
+
+// space is the name of one of the lab's namespaces.
+func (l *Lab) space(name string) string { return l.name + name }
+
+func (l *Lab) addNamespace(name string) error {
 	if err := run("ip", "netns", "add", name); err != nil {
 		return err
 	}

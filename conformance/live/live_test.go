@@ -17,7 +17,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,9 +102,6 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// labs numbers the labs of this run.
-var labs atomic.Int32
-
 // A ring is a running cluster under test.
 type ring struct {
 	*lab.Lab
@@ -119,7 +115,7 @@ type ring struct {
 
 func newRing(t *testing.T, c cast, k kind) *ring {
 	o := k.lab
-	o.Prefix, o.Nodes, o.Log = fmt.Sprintf("live%d", labs.Add(1)), 3, t.Logf
+	o.Prefix, o.Nodes, o.Log = "live", 3, t.Logf
 	l, err := lab.New(o)
 	if err != nil {
 		t.Fatal(err)
