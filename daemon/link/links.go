@@ -35,6 +35,7 @@ type Links struct {
 	squeezed []byte // scratch: a message compressed
 	unpacked []byte // scratch: a message decompressed
 	stats    Stats
+	loop     LinkStats // what was sent to all nodes
 }
 
 // A host is a peer (struct knet_host).
@@ -74,6 +75,7 @@ func New(cfg Config) *Links {
 		policy: cfg.Policy,
 		byID:   make(map[HostID]*host),
 		plain:  make([]byte, 0, knet.MaxMessage+knet.HeaderAllLen),
+		loop:   newLoopStats(),
 	}
 	l.keys.rand = cfg.Rand
 	if cfg.Crypto != nil {

@@ -88,15 +88,15 @@ func (l *Links) sendProbe(now time.Duration, k *link, out *Output) {
 	p.heard, p.control = false, p.tries > 0
 	p.deadline = now + p.wait(k.beat.latency)
 	s := l.sizes(k)
-	l.sendProbeOf(k, p.cand, out)
+	p.sent = l.sendProbeOf(k, p.cand, out)
 	if p.control {
 		l.sendProbeOf(k, s.smallest(), out)
 	}
 }
 
 // sendProbeOf sends a probe that makes an IP packet of size bytes, which is a
-// size that align gave.
-func (l *Links) sendProbeOf(k *link, size int, out *Output) {
+// size that align gave, and returns the datagram's length.
+func (l *Links) sendProbeOf(k *link, size int, out *Output) int {
 	app := l.keys.tx().DataMTU(size - k.overhead)
 	probe := knet.PMTUD{
 		Header: knet.Header{Type: knet.TypePMTUD, Node: l.node},
@@ -108,6 +108,7 @@ func (l *Links) sendProbeOf(k *link, size int, out *Output) {
 	n := l.sendControl(k, knet.TypePMTUD, out)
 	k.stats.TxPMTUPackets++
 	k.stats.TxPMTUBytes += uint64(n)
+	return n
 }
 
 // receiveProbe answers a probe: at once, once, whatever we think of the link,

@@ -166,6 +166,34 @@ func TestPathChanges(t *testing.T) {
 	}
 }
 
+// TestProbesTooBigDoNotCount: a probe that the kernel would not take was not
+// sent, as in the reference's statistics.
+func TestProbesTooBigDoNotCount(t *testing.T) {
+	s := newSim(t, 2, 1, nil)
+	s.localMTU = func(LinkID) int { return 1300 }
+	s.run(5 * time.Second)
+	st, _ := s.node(1).Status(2, 0)
+	if st.TxPMTUPackets == 0 || st.TxPMTUErrors != 0 || st.TxPMTUBytes != st.TxPMTUPackets*1272 {
+		t.Errorf("%d probes of %d bytes, %d errors; want all of 1272", st.TxPMTUPackets, st.TxPMTUBytes, st.TxPMTUErrors)
+	}
+}
+
+// TestLoop: the link to this node itself counts what goes to all nodes.
+func TestLoop(t *testing.T) {
+	s := newSim(t, 2, 1, nil)
+	s.run(2 * time.Second)
+	s.say(1, 0, message(0, 100, 1))
+	s.say(1, 2, message(2, 200, 1))
+	s.say(1, 0, message(0, 300, 1))
+	if got := s.node(1).Loop(); got.TxDataPackets != 2 || got.TxDataBytes != 400 || got.MTU != 65535 || !got.Connected {
+		t.Errorf("%+v", got)
+	}
+	s.node(1).ClearStats()
+	if got := s.node(1).Loop(); got.TxDataPackets != 0 || got.LatencyMin != 1<<32-1 {
+		t.Errorf("cleared: %+v", got)
+	}
+}
+
 // TestLossKeepsMTU checks that loss, however bad, never lowers the MTU found,
 // nor takes a link out.
 func TestLossKeepsMTU(t *testing.T) {

@@ -47,6 +47,7 @@ type prober struct {
 
 	running  bool
 	cand     int // the size on trial
+	sent     int // and what it was sent as
 	good     int // passes
 	bad      int // does not pass
 	fails    int // tries of cand that failed while the small probe passed

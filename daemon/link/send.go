@@ -22,6 +22,10 @@ func (l *Links) Send(now time.Duration, target HostID, message []byte, out *Outp
 	if target == l.node && target != 0 {
 		return
 	}
+	if target == 0 {
+		l.loop.TxDataPackets++
+		l.loop.TxDataBytes += uint64(len(message))
+	}
 	if !l.anyReachable(target) {
 		l.drop(Unreachable, target, 0, noAddr, out)
 		return

@@ -196,6 +196,7 @@ func (s *sim) send(n *simNode, e *Effect, again *Output) {
 			if s.silentKernel {
 				mtu = 0
 			}
+			n.SendFailed(e, false, true)
 			n.TooBig(s.now, e.Link, e.To.Addr(), mtu, again)
 			return
 		}

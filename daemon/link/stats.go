@@ -26,6 +26,8 @@ type LinkStats struct {
 // newLinkStats is what a link starts with: enabling it counts as a first down.
 func newLinkStats() LinkStats { return LinkStats{LatencyMin: math.MaxUint32, DownCount: 1} }
 
+func newLoopStats() LinkStats { return LinkStats{LatencyMin: math.MaxUint32} }
+
 // Stats counts for all links together (struct knet_handle_stats). The
 // reference also measures the time that crypto and compression take; here
 // nobody looks at a clock.

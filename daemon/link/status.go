@@ -1,6 +1,7 @@
 package link
 
 import (
+	"math"
 	"net/netip"
 
 	"cpgol/wire/knet"
@@ -37,6 +38,12 @@ func (l *Links) Status(h HostID, id LinkID) (s LinkStatus, ok bool) {
 	}, true
 }
 
+// Loop is the link to this node itself as the reference has it: there is
+// nothing to it but what was sent to all nodes, this one included.
+func (l *Links) Loop() LinkStatus {
+	return LinkStatus{Host: l.node, Enabled: true, Connected: true, MTU: math.MaxUint16, LinkStats: l.loop}
+}
+
 // Each calls f for every link, by host and link number.
 func (l *Links) Each(f func(h HostID, id LinkID)) {
 	l.eachLink(func(k *link) { f(k.host.id, k.ID) })
@@ -54,6 +61,7 @@ func (l *Links) Stats() Stats { return l.stats }
 // ClearStats starts all counters anew (stats.clear.knet).
 func (l *Links) ClearStats() {
 	l.stats = Stats{}
+	l.loop = newLoopStats()
 	l.eachLink(func(k *link) {
 		k.stats = newLinkStats()
 		k.stats.DownCount = 0
@@ -61,13 +69,23 @@ func (l *Links) ClearStats() {
 }
 
 // SendFailed tells that the socket gave up on a Send effect, or, if it only had
-// to try again, that. It is for the statistics.
-func (l *Links) SendFailed(e *Effect, again bool) {
+// to try again, that. It is for the statistics. If a probe was too big for the
+// kernel, call it before [Links.TooBig].
+func (l *Links) SendFailed(e *Effect, again, tooBig bool) {
 	h := l.byID[e.Host]
 	if h == nil || h.link(e.Link) == nil {
 		return
 	}
-	s := &h.link(e.Link).stats
+	k := h.link(e.Link)
+	s := &k.stats
+	if e.Type == knet.TypePMTUD && tooBig {
+		// That is what probes are for: one that never left does not count.
+		if n := uint64(k.probe.sent); s.TxPMTUPackets > 0 && s.TxPMTUBytes >= n {
+			s.TxPMTUPackets--
+			s.TxPMTUBytes -= n
+		}
+		return
+	}
 	failed, retried := &s.TxDataErrors, &s.TxDataRetries
 	switch e.Type {
 	case knet.TypePing:

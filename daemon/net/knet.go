@@ -195,6 +195,10 @@ func (k *Knet) receive(s *knetSocket, from netip.AddrPort, b []byte) {
 // failed tells the links what the kernel said about a send.
 func (k *Knet) failed(s *knetSocket, e SendError) {
 	now := k.cfg.Clock()
+	if !e.Refused {
+		effect := untag(e.Tag)
+		k.links.SendFailed(&effect, false, e.Errno == unix.EMSGSIZE)
+	}
 	for _, id := range s.links {
 		switch {
 		case e.Refused:
@@ -202,10 +206,6 @@ func (k *Knet) failed(s *knetSocket, e SendError) {
 		case e.Errno == unix.EMSGSIZE:
 			k.links.TooBig(now, id, e.To.Addr(), e.MTU, &k.tx)
 		}
-	}
-	if !e.Refused {
-		effect := untag(e.Tag)
-		k.links.SendFailed(&effect, false)
 	}
 	k.performQueued()
 }

@@ -164,6 +164,13 @@ func (s stats) links(yield func(string, cmap.Value) bool) bool {
 			}
 		}
 	}
+	// This node itself is there once, under the number of its first link.
+	self, own := l.Loop(), fmt.Sprintf("stats.knet.node%d.link%d.", s.n.cfg.Self, s.n.cfg.Links[0].Number)
+	for _, v := range self.Values(nil) {
+		if !yield(own+v.Name, number(v)) {
+			return false
+		}
+	}
 	all := l.Stats()
 	for _, v := range all.Values(nil) {
 		if !yield("stats.knet.handle."+v.Name, number(v)) {
