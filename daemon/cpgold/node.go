@@ -76,6 +76,7 @@ func runNode(args []string, stdout, stderr io.Writer) int {
 		log.Error(err.Error())
 		return 15
 	}
+	n.OnReopenLogs(w.Reopen)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)

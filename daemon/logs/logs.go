@@ -55,6 +55,7 @@ type Writer struct {
 	dropped atomic.Uint64
 	lost    uint64 // already told; writer goroutine only
 	file    *os.File
+	newFile atomic.Pointer[os.File] // from Reopen; the goroutine takes it
 	syslog  *syslog.Writer
 	prefix  string // pid, host, program
 	stop    chan struct{}
@@ -77,9 +78,9 @@ func Open(opt Options) (*Writer, *slog.Logger, error) {
 	host, _ := os.Hostname()
 	w.prefix = "[" + strconv.Itoa(os.Getpid()) + "] " + host + " cpgold "
 	if opt.File != "" {
-		f, err := os.OpenFile(opt.File, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		f, err := openFile(opt.File)
 		if err != nil {
-			return nil, nil, fmt.Errorf("can't open logfile: %w", err)
+			return nil, nil, err
 		}
 		w.file = f
 	}
@@ -102,6 +103,31 @@ func Subsystem(log *slog.Logger, name string) *slog.Logger {
 	return log.With("subsystem", name)
 }
 
+func openFile(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("can't open logfile: %w", err)
+	}
+	return f, nil
+}
+
+// Reopen opens the file anew for all lines from now on: whoever rotates logs has
+// renamed the old one. If that fails lines still go to the old one. It may be
+// called from any goroutine.
+func (w *Writer) Reopen() error {
+	if w.opt.File == "" {
+		return nil
+	}
+	f, err := openFile(w.opt.File)
+	if err != nil {
+		return err
+	}
+	if unused := w.newFile.Swap(f); unused != nil {
+		unused.Close()
+	}
+	return nil
+}
+
 // Dropped is how many lines found the queue full.
 func (w *Writer) Dropped() uint64 { return w.dropped.Load() }
 
@@ -111,6 +137,9 @@ func (w *Writer) Close() {
 	w.close.Do(func() {
 		close(w.stop)
 		<-w.done
+		if f := w.newFile.Swap(nil); f != nil {
+			f.Close()
+		}
 		if w.file != nil {
 			w.file.Close()
 		}
@@ -151,7 +180,11 @@ func (w *Writer) next(buf *bytes.Buffer, l line) {
 
 func (w *Writer) write(buf *bytes.Buffer, l line) {
 	name := levelName(l.level)
-	text := fmt.Sprintf("%-7s %-8s %s", name, "["+l.subsystem+"]", l.text)
+	text := fmt.Sprintf("%-7s [%-6s] %s", name, l.subsystem, l.text)
+	if f := w.newFile.Swap(nil); f != nil {
+		w.file.Close()
+		w.file = f
+	}
 	if l.level >= w.opt.Level || w.opt.Debug[l.subsystem] {
 		buf.Reset()
 		if w.opt.Timestamp {
@@ -173,7 +206,7 @@ func (w *Writer) write(buf *bytes.Buffer, l line) {
 }
 
 func (w *Writer) toSyslog(l line) {
-	text := fmt.Sprintf("%-8s %s", "["+l.subsystem+"]", l.text)
+	text := fmt.Sprintf("[%-6s] %s", l.subsystem, l.text)
 	switch {
 	case l.level >= slog.LevelError:
 		w.syslog.Err(text)

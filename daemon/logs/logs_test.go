@@ -23,14 +23,65 @@ func TestLinesAndLevels(t *testing.T) {
 	log.Log(t.Context(), LevelNotice, "seen", "n", 3)
 	Subsystem(log, "TOTEM").Debug("seen too")
 	w.Close()
-	want := "notice  [MAIN]   seen n=3\ndebug   [TOTEM]  seen too\n"
+	want := "notice  [MAIN  ] seen n=3\ndebug   [TOTEM ] seen too\n"
 	if d := cmp.Diff(want, out.String()); d != "" {
 		t.Error(d)
 	}
 	b, err := os.ReadFile(file)
-	if err != nil || strings.Count(string(b), "\n") != 2 || !strings.Contains(string(b), " cpgold notice  [MAIN]   seen n=3\n") {
+	if err != nil || strings.Count(string(b), "\n") != 2 || !strings.Contains(string(b), " cpgold notice  [MAIN  ] seen n=3\n") {
 		t.Errorf("file holds %q, %v", b, err)
 	}
+}
+
+// Reopen is for whoever renamed the file: later lines go to a new one, and if
+// there can be none to the old one.
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	file, old := filepath.Join(dir, "log"), filepath.Join(dir, "log.1")
+	w, log, err := Open(Options{File: file, Level: slog.LevelInfo, SyslogLevel: slog.LevelError})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Info("first")
+	holds := func(file, text string) {
+		t.Helper()
+		for begin := time.Now(); ; time.Sleep(time.Millisecond) {
+			b, _ := os.ReadFile(file)
+			if strings.Contains(string(b), text) {
+				return
+			}
+			if time.Since(begin) > 5*time.Second {
+				t.Fatalf("%s holds %q, not %s", file, b, text)
+			}
+		}
+	}
+	holds(file, "first")
+	if err := os.Rename(file, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Reopen(); err != nil { // the first new file was not used yet
+		t.Fatal(err)
+	}
+	log.Info("second")
+	holds(file, "second")
+	os.Rename(file, old)
+	os.Mkdir(file, 0o755)
+	if err := w.Reopen(); err == nil {
+		t.Error("a directory was opened")
+	}
+	log.Info("third")
+	holds(old, "third")
+	os.Remove(file)
+	w.Reopen()
+	w.Close()
+	w, _, err = Open(Options{})
+	if err != nil || w.Reopen() != nil {
+		t.Error("no file, and yet something to open")
+	}
+	w.Close()
 }
 
 // A blocked destination must cost lines, never time.

@@ -148,6 +148,7 @@ func (n *Node) addServices() error {
 		n.cmap,
 		c,
 		cpg.New(n),
+		pload{},
 	}
 	if provider != "" {
 		v, err := votequorum.New(n, n.keys, q, votequorum.Options{
@@ -288,6 +289,14 @@ func (n *Node) Exit(code int, reason string) {
 func (n *Node) fail(code int, err error) {
 	if n.failure == nil {
 		n.failure, n.exitCode = err, code
+	}
+}
+
+// OnReopenLogs makes f what a client's request to reopen log files does; without
+// one it is not supported.
+func (n *Node) OnReopenLogs(f func() error) {
+	if s, ok := slotAs[*cfg.Service](n.slot(service.CFG)); ok {
+		s.ReopenLogs = f
 	}
 }
 
