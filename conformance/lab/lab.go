@@ -192,7 +192,7 @@ func (l *Lab) WaitRing(limit time.Duration, ids ...int) error {
 		if err == nil || time.Now().After(deadline) {
 			return err
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(150 * time.Millisecond) // the question costs more than the answer
 	}
 }
 
