@@ -45,7 +45,7 @@ func (e *Engine) receiveCommitToken(packet []byte, out *Output) {
 		if c.Ring.Seq <= e.ring.Seq || !sameSet(c.Addrs, e.gather.candidates()) {
 			return
 		}
-		if c.Index >= len(c.Addrs) || c.Addrs[c.Index] != e.cfg.Node {
+		if c.Index >= len(c.Addrs) || c.Addrs[c.Index] != e.cfg.Node || c.Ring.Seq > e.trust.limit(e.now, e.ringSeq) {
 			e.stats.TokenStrange++
 			return
 		}

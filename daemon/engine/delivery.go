@@ -45,10 +45,22 @@ func (e *Engine) filing() *sortQueue {
 	return nil
 }
 
+// speakers are the members of the ring whose messages are filed now.
+func (e *Engine) speakers() []totem.NodeID {
+	if e.state == StateRecovery {
+		return e.commit.members
+	}
+	return e.members
+}
+
 // file stores a copy of a message unless it is here already, too old, or too
-// far ahead.
+// far ahead. Its originator must be a member: what others say in a ring's name
+// would be assembled, and kept, for each of them.
 func (e *Engine) file(q *sortQueue, m *totem.Mcast, packet []byte) bool {
 	switch {
+	case m.From != m.Node || !slices.Contains(e.speakers(), m.From):
+		e.stats.McastStrange++
+		return false
 	case !q.inWindow(m.Seq):
 		e.stats.McastWindow++
 		return false

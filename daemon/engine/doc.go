@@ -48,6 +48,11 @@
 //   - Messages and merge announcements from a ring that their sender, a member of
 //     this one, has left for it are dropped as late; the reference gathers. (It
 //     has the same rule for joins.)
+//   - A join in this node's own name that is not its own coming back is refused,
+//     and so are messages on a ring from others than its members, each in its own
+//     name. Those a member gives up count towards the largest membership.
+//   - Claims of a ring sequence near the end of its 64 bits are believed slowly
+//     (ringseq.go).
 //   - Limits are checked where the reference asserts: sequence numbers out of the
 //     window, more candidates than nodes, a token whose numbers make no sense.
 //   - What waits in the synchronisation's queue when it ends is sent as ordinary

@@ -18,6 +18,7 @@ type Engine struct {
 	ring      totem.RingID // current or last attempted (my_ring_id)
 	installed totem.RingID // whose messages are delivered (my_old_ring_id)
 	ringSeq   uint64       // highest ring sequence heard of (token_ring_id_seq)
+	trust     ringSeqTrust
 	members   []totem.NodeID
 
 	gather gather

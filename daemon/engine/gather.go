@@ -31,9 +31,10 @@ func (g *gather) isLowest(n totem.NodeID) bool {
 	return len(c) > 0 && slices.Min(c) == n
 }
 
-// full reports whether more nodes would exceed the largest membership.
+// full reports whether more nodes, candidates or given up, would exceed the
+// largest membership: both lists must fit into a join.
 func (g *gather) full(more ...[]totem.NodeID) bool {
-	all := slices.Clone(g.proc)
+	all := merge(slices.Clone(g.proc), g.failed)
 	for _, m := range more {
 		all = merge(all, m)
 	}
@@ -64,7 +65,9 @@ func (e *Engine) enterGather(why GatherReason, out *Output) {
 // random, so that the nodes of a large ring do not all speak at once.
 func (e *Engine) sendJoin(out *Output) {
 	if e.cfg.SendJoin > 0 && e.cfg.Rand != nil {
-		e.arm(timerSendJoin, time.Duration(e.cfg.Rand.Int64N(int64(e.cfg.SendJoin))))
+		if e.timers[timerSendJoin] == Never { // else one is on its way, and says what is true then
+			e.arm(timerSendJoin, time.Duration(e.cfg.Rand.Int64N(int64(e.cfg.SendJoin))))
+		}
 		return
 	}
 	e.sendJoinNow(out)

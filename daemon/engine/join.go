@@ -14,7 +14,7 @@ func (e *Engine) receiveJoin(packet []byte, out *Output) {
 		e.refuse(err, out)
 		return
 	}
-	if j.From == 0 || e.gather.full(j.Proc, j.Failed) {
+	if j.From == 0 || j.From == e.cfg.Node && !e.loops.has(packet) || e.gather.full(j.Proc, j.Failed) {
 		e.stats.JoinStrange++
 		return
 	}
@@ -25,7 +25,7 @@ func (e *Engine) receiveJoin(packet []byte, out *Output) {
 		e.proveAlive()
 		return
 	}
-	e.ringSeq = max(e.ringSeq, j.RingSeq)
+	e.ringSeq = max(e.ringSeq, min(j.RingSeq, e.trust.limit(e.now, e.ringSeq)))
 	switch e.state {
 	case StateOperational:
 		if !e.ignoresJoin(&j) {

@@ -26,6 +26,17 @@ func (l *loops) out(packet []byte) []byte {
 	return b
 }
 
+// has reports whether packet is one of ours that is on its way back, and not
+// somebody else's that claims to be ours.
+func (l *loops) has(packet []byte) bool {
+	for _, b := range l.waiting {
+		if len(packet) > 0 && &b[0] == &packet[0] {
+			return true
+		}
+	}
+	return false
+}
+
 // back takes a buffer back if packet is one of ours, once it has been handled.
 func (l *loops) back(packet []byte) {
 	if len(packet) == 0 {

@@ -31,7 +31,8 @@ type Stats struct {
 	Malformed      [totem.NumCauses]uint64 // refused by the decoder
 	TokenGap       uint64                  // tokens refused: sequence numbers out of the window
 	TokenStrange   uint64                  // commit tokens refused: not for us, or not as agreed
-	JoinStrange    uint64                  // joins refused: more nodes than a ring can have, or none
+	JoinStrange    uint64                  // joins refused: more nodes than a ring can have, or none, in our name, of a ring that cannot be
+	McastStrange   uint64                  // multicasts dropped: not from a member of their ring
 	McastWindow    uint64                  // multicasts dropped: out of the window, too old or too far ahead
 	McastDuplicate uint64                  // multicasts that were here already
 	McastMemory    uint64                  // multicasts dropped: too much is held already

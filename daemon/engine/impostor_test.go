@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"cpgol/wire/totem"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A node that heard "itself" give itself up would have no candidates, agree
+// with nobody about it, and wait for ever.
+func TestJoinInOurName(t *testing.T) {
+	for _, node := range []totem.NodeID{2, 0} { // a join, a leave
+		r := formRing(t, 3, nil)
+		n := r.nodes[2]
+		n.ForceGather(r.now, &n.out)
+		r.perform(n)
+		j := totem.Join{Header: totem.Header{Node: node}, From: 2, Proc: []totem.NodeID{1, 2, 3}, Failed: []totem.NodeID{1, 3, 2}, RingSeq: n.ring.Seq}
+		n.Receive(r.now, j.Append(nil), &n.out)
+		r.perform(n)
+		if n.Stats().JoinStrange != 1 || len(n.gather.failed) != 0 || n.gather.left != nil {
+			t.Errorf("header node %d: refused %d, failed %v, left %v", node, n.Stats().JoinStrange, n.gather.failed, n.gather.left)
+		}
+		r.until(r.together)
+	}
+}
+
+// The nodes that a member gives up count among those that a ring can have:
+// else each of its joins would make ours longer.
+func TestJoinsGiveUpEverybody(t *testing.T) {
+	r := formRing(t, 3, nil)
+	n := r.nodes[2]
+	j := totem.Join{Header: totem.Header{Node: 1}, From: 1, Proc: []totem.NodeID{1, 2, 3}, RingSeq: n.ring.Seq}
+	for i := range 50 {
+		j.Failed = nil
+		for k := range 300 {
+			j.Failed = append(j.Failed, totem.NodeID(1000*(i+1)+k))
+		}
+		n.Receive(r.now, j.Append(nil), &n.out)
+		r.perform(n)
+	}
+	if all := len(merge(n.gather.proc, n.gather.failed)); all > totem.MaxNodes || n.Stats().JoinStrange != 49 {
+		t.Errorf("%d nodes, refused %d", all, n.Stats().JoinStrange)
+	}
+	r.until(r.together)
+}
+
+// A ring sequence near the end of its 64 bits would be the last. Whatever is
+// claimed, to one node or to all, rings can be formed afterwards.
+func TestFarRingSequence(t *testing.T) {
+	for _, seq := range []uint64{1<<64 - 1, 1<<64 - 5, 1<<64 - 8, farRingSeq, farRingSeq + 1, 1 << 63, 1 << 48} {
+		for _, victims := range [][]totem.NodeID{{1}, {3}, {1, 2, 3}} {
+			r := formRing(t, 3, nil)
+			for _, id := range victims {
+				n := r.nodes[id]
+				for range 5 {
+					j := totem.Join{Header: totem.Header{Node: 9}, From: 9, Proc: []totem.NodeID{9}, RingSeq: seq}
+					n.Receive(r.now, j.Append(nil), &n.out)
+					r.perform(n)
+				}
+				n.ForceGather(r.now, &n.out)
+				c := totem.CommitToken{Header: totem.Header{Node: 9}, Ring: totem.RingID{Rep: 9, Seq: seq}, Addrs: n.gather.candidates()}
+				c.Entries = make([]totem.CommitEntry, len(c.Addrs))
+				c.Index = slices.Index(c.Addrs, id)
+				n.Receive(r.now, c.Append(nil), &n.out)
+				r.perform(n)
+				if seq > farRingSeq+ringSeqPace && (n.Stats().TokenStrange != 1 || n.stored > farRingSeq+2*ringSeqPace) {
+					t.Errorf("sequence %x, node %d: refused %d, stored %x", seq, id, n.Stats().TokenStrange, n.stored)
+				}
+			}
+			for range 3 { // not only once
+				r.until(r.together)
+				r.nodes[2].ForceGather(r.now, &r.nodes[2].out)
+				r.perform(r.nodes[2])
+				r.until(func() bool { return r.nodes[2].State() != StateOperational })
+			}
+			r.until(r.together)
+		}
+	}
+}
+
+func TestRingSeqTrust(t *testing.T) {
+	var trust ringSeqTrust
+	for _, tt := range []struct {
+		now     time.Duration
+		highest uint64
+		want    uint64
+	}{
+		{0, 1, farRingSeq + ringSeqPace},
+		{time.Second - 1, farRingSeq + ringSeqPace, farRingSeq + ringSeqPace},
+		{time.Second, farRingSeq + ringSeqPace, farRingSeq + 2*ringSeqPace},
+		{time.Hour, 1<<64 - 100, lastRingSeq},
+		{2 * time.Hour, 1<<64 - 1, lastRingSeq},
+	} {
+		if got := trust.limit(tt.now, tt.highest); got != tt.want {
+			t.Errorf("at %v after %x: %x, want %x", tt.now, tt.highest, got, tt.want)
+		}
+	}
+}
+
+// Only members speak on a ring, each in its own name.
+func TestMcastOfStrangers(t *testing.T) {
+	r := formRing(t, 3, nil)
+	n := r.nodes[2]
+	for _, who := range [][2]totem.NodeID{{9, 9}, {1, 9}, {9, 1}, {0, 0}, {1, 3}, {0, 1}} {
+		m := totem.Mcast{Header: totem.Header{Node: who[0], Encapsulated: totem.NotEncapsulated}, From: who[1], Ring: n.ring, Seq: n.regular.aru + 1}
+		before := n.Stats()
+		n.Receive(r.now, m.Append(nil), &n.out)
+		r.perform(n)
+		if after := n.Stats(); after.McastStrange != before.McastStrange+1 || n.regular.get(m.Seq) != nil {
+			t.Errorf("sent by %d, from %d: filed", who[0], who[1])
+		}
+	}
+	r.send(1, "still here")
+	r.until(func() bool { return r.allHave(1) })
+	if diff := cmp.Diff(r.nodes[1].messages(), n.messages()); diff != "" {
+		t.Error(diff)
+	}
+}
