@@ -1,7 +1,7 @@
 package replay
 
 import (
-	"slices"
+	"bytes"
 
 	"cpgol/wire/pg"
 	"cpgol/wire/totem"
@@ -46,11 +46,14 @@ func (a assembler) frame(from totem.NodeID, f *pg.Frame, emit func(msg []byte, e
 		piece := f.Data[at : at+int(n)]
 		at += int(n)
 		msg := piece
-		if i == 0 {
-			msg = append(slices.Clip(as.data), piece...)
+		if i == 0 && len(as.data) > 0 {
+			as.data = append(as.data, piece...)
+			msg = as.data
 		}
 		if i == len(f.Lengths)-1 && f.Fragmented != 0 {
-			as.data = append([]byte(nil), msg...)
+			if i > 0 || len(as.data) == 0 {
+				as.data = bytes.Clone(piece)
+			}
 			return
 		}
 		emit(msg, at)

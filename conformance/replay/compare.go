@@ -97,6 +97,7 @@ type verdict struct {
 	record  record
 	client  *client
 	matched int     // leading events that agree
+	told    int     // of them, those of the client since it joined
 	skipped int     // recorded before the recording of the ring began
 	want    event   // rebuilt, where they part
 	missing bool    // nothing was rebuilt there
@@ -167,6 +168,7 @@ func (c *client) against(r record) verdict {
 		// The ring was told first, with the change that came before the join.
 		told := append(c.prelude(k-1), c.events[c.initial])
 		v := c.match(r, told, slices.Delete(slices.Clone(c.events), c.initial, c.initial+1))
+		v.told++
 		if v.matched > best.matched {
 			best = v
 		}
@@ -179,11 +181,12 @@ func (c *client) prelude(n int) []event {
 }
 
 func (c *client) match(r record, before, events []event) verdict {
-	all := append(before, events...)
 	v := verdict{record: r, client: c}
+	all := append(before, events...)
 	for v.matched < len(r.events) && v.matched < len(all) && r.events[v.matched].equal(all[v.matched]) {
 		v.matched++
 	}
+	v.told = max(0, v.matched-len(before))
 	switch {
 	case v.matched == len(r.events):
 		v.beyond = all[v.matched:]

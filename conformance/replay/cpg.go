@@ -25,6 +25,7 @@ type client struct {
 	life   *life
 	before []event // the ring events of this life before it joined
 	events []event
+	places []place // of the messages that caused them
 	// early tells that the initial ring event may have come before the client's
 	// own join was told: another change was told while its join was on the way.
 	early   bool
@@ -38,6 +39,7 @@ type client struct {
 type cpgState struct {
 	self       totem.NodeID
 	life       *life
+	now        place            // of the message at hand
 	processes  []process        // ascending by node and pid, older first
 	known      map[process]bool // local processes that ever joined
 	clients    []*client
@@ -133,14 +135,14 @@ func (c *cpgState) notify(group exec.GroupName, left, joined []address) {
 	}
 	for _, cl := range c.clients {
 		if cl.group == group {
-			cl.tell(e)
+			cl.tell(c.now, e)
 			cl.forgetPartial(left)
 		}
 	}
 	for _, cl := range c.clients {
 		if cl.initial < 0 {
 			cl.initial = len(cl.events)
-			cl.tell(c.ringEvent())
+			cl.tell(c.now, c.ringEvent())
 		}
 	}
 }
@@ -158,9 +160,10 @@ func (cl *client) forgetPartial(left []address) {
 	}
 }
 
-func (cl *client) tell(e event) {
+func (cl *client) tell(at place, e event) {
 	if !cl.ended {
 		cl.events = append(cl.events, e)
+		cl.places = append(cl.places, at)
 	}
 }
 
@@ -185,7 +188,7 @@ func (c *cpgState) deliver(from totem.NodeID, group exec.GroupName, pid uint32, 
 
 func (c *cpgState) mcast(from totem.NodeID, m *exec.Mcast) {
 	e := deliverEvent(m.Group, from, m.PID, m.Data)
-	c.deliver(from, m.Group, m.PID, func(cl *client) { cl.tell(e) })
+	c.deliver(from, m.Group, m.PID, func(cl *client) { cl.tell(c.now, e) })
 }
 
 // partial handles a piece of a message that the client library will put
@@ -199,15 +202,15 @@ func (c *cpgState) partial(from totem.NodeID, m *exec.PartialMcast) {
 		have, started := cl.partial[key]
 		switch {
 		case m.Part == exec.PartFirst:
-			have = nil
+			have = nil // a new slice: nobody else may hold it
 		case !started:
 			return
 		}
-		have = append(slices.Clip(have), m.Data...)
+		have = append(have, m.Data...)
 		cl.partial[key] = have
 		if m.Part == exec.PartLast {
 			delete(cl.partial, key)
-			cl.tell(deliverEvent(m.Group, from, m.PID, have))
+			cl.tell(c.now, deliverEvent(m.Group, from, m.PID, have))
 		}
 	})
 }
@@ -285,7 +288,7 @@ func (c *cpgState) activate() {
 	c.joinlist = nil
 	e := c.ringEvent()
 	for _, cl := range c.clients {
-		cl.tell(e)
+		cl.tell(c.now, e)
 	}
 	c.rings = append(c.rings, e)
 }

@@ -19,8 +19,13 @@
 // A recording is made at a switch, so it shows what nodes sent, not what reached
 // them. What a node had received when it lost its ring is told by the commit
 // token of its next ring. A node that was cut off alone formed a ring that
-// nobody saw; then its last token tells.
+// nobody saw; then its last token tells, and of what may have reached it after
+// that its clients' records do (doubt.go), which the report says.
 //
-// Not done: the 2.x dialect (recognised only), SCTP, rings of mixed byte order
-// (stock cannot run them), what clients of a lonely node said to each other.
+// What is not on the wire at all cannot be rebuilt: what clients of a lonely
+// node said to each other, and clients that came and went there. Such a record
+// does not match, as it should not.
+//
+// Not done: the 2.x dialect (recognised only, status ExitOld), SCTP, a change of
+// keys while recording, rings of mixed byte order (stock cannot run them).
 package replay

@@ -45,7 +45,7 @@ func FuzzFrames(f *testing.F) {
 			}
 			d.frame(0, layers.LinkTypeEthernet, frame)
 		}
-		players := rebuild(c, d.packets)
+		players := rebuild(c, d.packets, nil)
 		r := &report{capture: c, packets: d.packets, out: io.Discard}
 		if err := r.json(players); err != nil {
 			t.Error(err)

@@ -62,15 +62,18 @@ type node struct {
 type life struct {
 	node  totem.NodeID
 	stays []*stay
+	// presumed tells that the last stay is: the node, not heard again, formed a
+	// ring of its own.
+	presumed bool
 }
 
 // A stay is a life's time in one ring.
 type stay struct {
 	id totem.RingID
 	// unseen tells that nothing of the ring was on the wire: the node was alone
-	// in it. delivered is then what it says it delivered there.
+	// in it.
 	unseen    bool
-	delivered totem.Seq
+	delivered totem.Seq // up to where it says it did, once it has gone on
 }
 
 func newHistory() *history {
@@ -304,11 +307,13 @@ func (n *node) cameFrom(to totem.RingID, e totem.CommitEntry, seen bool) {
 		return
 	}
 	n.entries[to] = true
-	known := func(s *stay) bool { return s.id == e.Ring }
-	if len(n.lives) > 0 && slices.ContainsFunc(n.life().stays, known) || slices.ContainsFunc(n.pending, known) {
-		return
+	for _, s := range slices.Concat(n.life().stays, n.pending) {
+		if s.id == e.Ring {
+			s.delivered = e.HighDelivered
+			return
+		}
 	}
-	if e.Ring.Rep == n.id && e.ARU == 0 && e.HighDelivered == 0 {
+	if !seen && e.Ring.Rep == n.id && e.ARU == 0 && e.HighDelivered == 0 {
 		return // a daemon's private ring id before its first ring
 	}
 	n.pending = append(n.pending, &stay{id: e.Ring, unseen: !seen, delivered: e.HighDelivered})
@@ -324,7 +329,7 @@ func (n *node) life() *life {
 
 // restart ends the present life.
 func (n *node) restart() {
-	if l := n.life(); len(l.stays)+len(n.pending) > 0 { // else it is a new one already
+	if l := n.life(); len(l.stays)+len(n.pending) > 0 { // else this is a new one already
 		l.stays = append(l.stays, n.pending...)
 		n.lives = append(n.lives, &life{node: n.id})
 	}
@@ -372,29 +377,4 @@ func (r *ring) lastHad(n totem.NodeID) totem.Seq {
 		}
 	}
 	return high
-}
-
-// follows reports whether some member came from the old ring.
-func (r *ring) follows(old totem.RingID) bool {
-	return r.commit != nil && slices.ContainsFunc(r.commit.Entries[:min(r.commit.Index, len(r.commit.Entries))],
-		func(e totem.CommitEntry) bool { return e.Ring == old })
-}
-
-// presumedAlone returns the life as it went on if its node, which was not heard
-// again, was not killed but cut off: alone, in a ring of its own. Which of the
-// two it was is not on the wire, only what its client was told says so.
-func (h *history) presumedAlone(l *life) *life {
-	n := h.nodes[l.node]
-	k := len(l.stays)
-	if k == 0 || n.lives[len(n.lives)-1] != l || n.left || l.stays[k-1].unseen {
-		return nil
-	}
-	last := l.stays[k-1].id
-	for _, r := range h.rings {
-		if r.follows(last) && !slices.Contains(r.members(), l.node) {
-			alone := &stay{id: totem.RingID{Rep: l.node, Seq: last.Seq + 4}, unseen: true, delivered: 1}
-			return &life{node: l.node, stays: append(slices.Clone(l.stays), alone)}
-		}
-	}
-	return nil
 }

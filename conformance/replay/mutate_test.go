@@ -82,7 +82,7 @@ func load(t *testing.T, name string) *mutant {
 		}
 		m.frames = append(m.frames, f)
 	}
-	rebuild(c, d.packets)
+	rebuild(c, d.packets, nil)
 	return m
 }
 

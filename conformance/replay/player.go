@@ -15,6 +15,9 @@ type player struct {
 	// switchEarly is how daemons before 3.1.6 changed over to the transitional
 	// assembly set: before the old ring's last messages.
 	switchEarly bool
+	// had is what to believe of the doubts, by their number.
+	had    map[int]totem.Seq
+	doubts []doubt
 
 	normal, trans assembler
 	useTrans      bool
@@ -43,20 +46,21 @@ type gap struct {
 
 // playLife plays a life. It takes two passes: whether an abandoned round was past
 // a barrier of this node's is only known from what it sent later.
-func playLife(h *history, l *life, switchEarly bool) *player {
-	first := newPlayer(h, l, switchEarly, nil)
-	first.play()
-	second := newPlayer(h, l, switchEarly, first.ownBarriers)
-	second.play()
-	return second
-}
-
-func newPlayer(h *history, l *life, switchEarly bool, barriers map[totem.RingID]int) *player {
-	return &player{
-		history: h, life: l, switchEarly: switchEarly, barriersSent: barriers,
-		normal: make(assembler), trans: make(assembler), useTrans: true, ownBarriers: make(map[totem.RingID]int),
-		cpg: cpgState{self: l.node, life: l, known: make(map[process]bool)},
+func playLife(h *history, l *life, switchEarly bool, had map[int]totem.Seq) *player {
+	var p *player
+	for range 2 {
+		var sent map[totem.RingID]int
+		if p != nil {
+			sent = p.ownBarriers
+		}
+		p = &player{
+			history: h, life: l, switchEarly: switchEarly, had: had, barriersSent: sent,
+			normal: make(assembler), trans: make(assembler), useTrans: true, ownBarriers: make(map[totem.RingID]int),
+			cpg: cpgState{self: l.node, life: l, known: make(map[process]bool)},
+		}
+		p.play()
 	}
+	return p
 }
 
 // play goes through the rings of the life.
@@ -120,7 +124,7 @@ func (p *player) enter(i int, s *stay) {
 	p.members = members
 	p.round.start(s.id, members)
 	p.cpg.init(trans, members, s.id)
-	if s.unseen || !r.fromStart() {
+	if s.unseen || !r.fromStart() || len(members) == 1 && !r.synchronised() {
 		p.assumeSynchronised(s)
 	}
 }
@@ -142,6 +146,7 @@ func (p *player) assumeSynchronised(s *stay) {
 	if s.unseen && s.delivered == 0 {
 		return // it left before it had said anything
 	}
+	p.cpg.now = place{ring: s.id}
 	p.cpg.assumeActivated()
 	p.round.running = false
 	p.useTrans = false
@@ -205,6 +210,10 @@ func (p *player) tail(old, r *ring, s *stay, trans []totem.NodeID) (before, afte
 	}
 	if !told {
 		high = old.lastHad(p.life.node)
+		p.doubts = append(p.doubts, doubt{len(p.doubts), old, high})
+		if more, ok := p.had[len(p.doubts)-1]; ok {
+			high = more
+		}
 	}
 	next, hole := old.first(), false
 	for _, seq := range old.numbers() {
@@ -251,6 +260,7 @@ func (p *player) gap(r *ring, next, end totem.Seq) {
 
 // deliver takes a multicast into the assembly set in use.
 func (p *player) deliver(m *orderedMcast) {
+	p.cpg.now = place{m.Ring, m.Seq}
 	set := p.normal
 	if p.useTrans {
 		set = p.trans
@@ -265,7 +275,7 @@ func (p *player) deliver(m *orderedMcast) {
 			p.message(m, e)
 		}
 		if p.cpg.notified {
-			p.cpg.notified, p.changed = false, place{m.Ring, m.Seq}
+			p.cpg.notified, p.changed = false, p.cpg.now
 		}
 	})
 }

@@ -56,7 +56,7 @@ func Run(path string, opt Options, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "cpgold: replay: %s is a ring of Corosync 2.4 (2.x): %d packets in its envelope; only 3.x can be replayed\n", c.name, d.old)
 		return ExitOld
 	}
-	players := rebuild(c, d.packets)
+	players := rebuild(c, d.packets, records)
 	rp.count() // again: whole messages have been decoded meanwhile
 	verdicts := judge(records, players)
 	if opt.JSON {
@@ -65,12 +65,13 @@ func Run(path string, opt Options, stdout, stderr io.Writer) int {
 		}
 	}
 	rp.problems(players)
+	rp.beliefs(players)
 	rp.verdicts(verdicts)
 	return rp.summary(records, verdicts)
 }
 
 // rebuild plays every life of every node.
-func rebuild(c *capture, packets []*packet) []*player {
+func rebuild(c *capture, packets []*packet, records []record) []*player {
 	h := newHistory()
 	for _, p := range packets {
 		h.add(p)
@@ -79,11 +80,7 @@ func rebuild(c *capture, packets []*packet) []*player {
 	var players []*player
 	for _, id := range slices.Sorted(maps.Keys(h.nodes)) {
 		for _, l := range h.nodes[id].lives {
-			early := before316(c.version[id])
-			players = append(players, playLife(h, l, early))
-			if alone := h.presumedAlone(l); alone != nil {
-				players = append(players, playLife(h, alone, early))
-			}
+			players = append(players, h.playBest(l, before316(c.version[id]), records))
 		}
 	}
 	return players
@@ -176,6 +173,21 @@ func (r *report) problems(players []*player) {
 	})
 	for _, g := range gaps {
 		fmt.Fprintf(r.out, "ring %v: the recording lacks %d messages from number %d on\n", g.ring, g.n, g.seq)
+	}
+}
+
+// beliefs tells what was taken from the records because the wire leaves it open.
+func (r *report) beliefs(players []*player) {
+	for _, p := range players {
+		if p.life.presumed {
+			fmt.Fprintf(r.out, "node %d was not heard again; going by its records it was cut off, not killed\n", p.life.node)
+		}
+		for i, d := range p.doubts {
+			if had, ok := p.had[i]; ok {
+				fmt.Fprintf(r.out, "node %d was cut off from ring %v; going by its records it had messages up to number %d, its last token tells %d\n",
+					p.life.node, d.ring.id, had, d.high)
+			}
+		}
 	}
 }
 
