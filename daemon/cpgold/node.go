@@ -104,9 +104,8 @@ func startProfile(file string) (stop func(), err error) {
 	}, nil
 }
 
-// tune bounds the runtime's memory: what the daemon keeps is small and mostly
-// buffers that are used again, so that a low limit costs few collections.
-func tune() {
-	debug.SetGCPercent(50)
-	debug.SetMemoryLimit(48 << 20)
-}
+// tune keeps the heap small: what the daemon holds is mostly buffers that are
+// used again, so that frequent collections cost little. There is no limit beyond
+// which the runtime would collect without end: clients that read slowly may
+// rightly need more.
+func tune() { debug.SetGCPercent(50) }
