@@ -72,18 +72,24 @@ func checkMembership(l *life) error {
 	return nil
 }
 
-// checkSenders: a sender's messages come in its order, each once, and without a
-// gap while it stays a member. Where a receiver comes into the middle of a
-// sender's life, the beginning may be missing.
+// checkSenders: messages come from members of the present configuration, a
+// sender's in its order, each once, and without a gap while it stays a member.
+// Where a receiver comes into the middle of a sender's life, the beginning may be
+// missing.
 func checkSenders(l *life) error {
 	last := map[totem.NodeID]speech{}
 	ever := map[totem.NodeID]speech{}
+	var members []totem.NodeID
 	for _, e := range l.history {
 		if e.conf != nil {
+			members = e.conf.Members
 			for _, n := range e.conf.Left {
 				delete(last, n)
 			}
 			continue
+		}
+		if e.kind != kindNone && !slices.Contains(members, e.from) {
+			return fmt.Errorf("%s: %v, who is not in the configuration %v", l.name(), e, members)
 		}
 		if e.kind != kindApplication {
 			continue

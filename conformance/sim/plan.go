@@ -29,8 +29,8 @@ type weather struct {
 
 var calm = weather{base: 200 * time.Microsecond, jitter: 50 * time.Microsecond}
 
-// makePlan draws a plan. Half of the worlds are mild, so that rings live long
-// enough for long histories; the others are harsh.
+// makePlan draws a plan. Most worlds are mild enough for long histories; in some,
+// one fault follows the other.
 func makePlan(r *rand.Rand) plan {
 	p := plan{
 		nodes: 2 + r.IntN(4),
@@ -42,6 +42,10 @@ func makePlan(r *rand.Rand) plan {
 	}
 	if r.IntN(10) == 0 {
 		p.nodes = 1 + r.IntN(8)
+	}
+	if r.IntN(4) == 0 {
+		p.fault = time.Duration(5+r.IntN(200)) * time.Millisecond
+		p.think = time.Duration(2+r.IntN(10)) * time.Millisecond
 	}
 	p.cfg = drawConfig(r)
 	return p
