@@ -48,6 +48,40 @@ func TestJoinsGiveUpEverybody(t *testing.T) {
 	r.until(r.together)
 }
 
+// So does a stranger who gives us up: it is given up by us.
+func TestStrangersGiveUsUp(t *testing.T) {
+	r := formRing(t, 3, nil)
+	n := r.nodes[2]
+	n.ForceGather(r.now, &n.out)
+	r.perform(n)
+	for i := range totem.NodeID(2 * totem.MaxNodes) {
+		j := totem.Join{Header: totem.Header{Node: 1}, From: 1000 + i, Failed: []totem.NodeID{2}, RingSeq: n.ring.Seq}
+		n.Receive(r.now, j.Append(nil), &n.out)
+		r.perform(n)
+	}
+	if all := len(merge(n.gather.proc, n.gather.failed)); all > totem.MaxNodes {
+		t.Errorf("%d nodes", all)
+	}
+	r.until(r.together)
+}
+
+// Who agrees counts only among the candidates.
+func TestStrangersAgree(t *testing.T) {
+	r := formRing(t, 3, nil)
+	n := r.nodes[2]
+	n.ForceGather(r.now, &n.out)
+	r.perform(n)
+	for i := range totem.NodeID(1000) {
+		j := totem.Join{Header: totem.Header{Node: 1}, From: 1000 + i, Proc: n.gather.proc, Failed: n.gather.failed, RingSeq: n.ring.Seq}
+		n.Receive(r.now, j.Append(nil), &n.out)
+		r.perform(n)
+	}
+	if len(n.gather.consensus) > len(n.gather.proc) {
+		t.Errorf("%d of %d candidates agree", len(n.gather.consensus), len(n.gather.proc))
+	}
+	r.until(r.together)
+}
+
 // A ring sequence near the end of its 64 bits would be the last. Whatever is
 // claimed, to one node or to all, rings can be formed afterwards.
 func TestFarRingSequence(t *testing.T) {

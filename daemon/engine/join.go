@@ -14,7 +14,7 @@ func (e *Engine) receiveJoin(packet []byte, out *Output) {
 		e.refuse(err, out)
 		return
 	}
-	if j.From == 0 || j.From == e.cfg.Node && !e.loops.has(packet) || e.gather.full(j.Proc, j.Failed) {
+	if j.From == 0 || j.From == e.cfg.Node && !e.loops.has(packet) || e.gather.full(j.Proc, j.Failed, []totem.NodeID{j.From}) {
 		e.stats.JoinStrange++
 		return
 	}
@@ -69,7 +69,7 @@ func (e *Engine) processJoin(j *totem.Join, out *Output) {
 		}
 		return
 	}
-	if !j.IsLeave() {
+	if !j.IsLeave() && slices.Contains(g.proc, j.From) {
 		g.consensus = merge(g.consensus, []totem.NodeID{j.From})
 	}
 	switch {
