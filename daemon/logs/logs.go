@@ -17,10 +17,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"log/syslog"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -256,11 +258,22 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		return true
 	})
 	select {
-	case h.w.queue <- line{r.Time, r.Level, h.subsystem, text}:
+	case h.w.queue <- line{r.Time, r.Level, h.subsystem, printable(text)}:
 	default:
 		h.w.dropped.Add(1)
 	}
 	return nil
+}
+
+// printable is text with what is not replaced, so that nobody whose words are
+// logged (a peer's reason, a process's name) writes lines of his own.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r // an invalid byte is the replacement character by now
+	}, text)
 }
 
 func attrText(a slog.Attr) string { return " " + a.Key + "=" + a.Value.String() }
@@ -284,6 +297,18 @@ type Limiter struct {
 type cause struct {
 	last   time.Duration
 	silent int
+	total  uint64
+}
+
+// Counts gives how many times each cause was asked for.
+func (l *Limiter) Counts() iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		for name, c := range l.causes {
+			if !yield(name, c.total) {
+				return
+			}
+		}
+	}
 }
 
 // Allow reports whether cause may be logged at now, and how many times it was
@@ -294,9 +319,10 @@ func (l *Limiter) Allow(now time.Duration, name string) (silent int, ok bool) {
 	}
 	c := l.causes[name]
 	if c == nil {
-		l.causes[name] = &cause{last: now}
+		l.causes[name] = &cause{last: now, total: 1}
 		return 0, true
 	}
+	c.total++
 	if now-c.last < time.Second {
 		c.silent++
 		return 0, false

@@ -96,7 +96,7 @@ func (d *door) Closed(conn *ipc.Conn) {
 	delete(d.c.all, conn)
 	d.c.closed++
 	if err := conn.Reason(); err != nil && !errors.Is(err, ipc.ErrHungUp) && !d.c.n.stopping {
-		d.c.n.log.Warn(fmt.Sprintf("process %d was disconnected from %s: %v", conn.PID(), d.s.Name(), err))
+		d.c.n.dropf("client", "process %d was disconnected from %s: %v", conn.PID(), d.s.Name(), err)
 	}
 	d.s.Closed(conn)
 	d.c.n.perform()

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"log/slog"
 
 	"cpgol/daemon/logs"
 )
@@ -9,18 +10,25 @@ import (
 // levelNotice is what the reference logs memberships and its own end with.
 const levelNotice = logs.LevelNotice
 
-// drop tells, at most once a second per cause, of input that was refused.
-// Whoever refused it has counted it.
+// drop counts input that was refused and tells of it, at most once a second per
+// cause.
 func (n *Node) drop(cause string, err error) { n.dropf(cause, "%s: %v", cause, err) }
 
 func (n *Node) dropf(cause, format string, args ...any) {
-	silent, ok := n.limit.Allow(n.Now(), cause)
-	if !ok {
-		return
+	if silent, ok := n.limit.Allow(n.Now(), cause); ok {
+		n.log.Warn(fmt.Sprintf(format, args...) + more(silent))
 	}
-	text := fmt.Sprintf(format, args...)
-	if silent > 0 {
-		text += fmt.Sprintf(" (and %d more)", silent)
+}
+
+// more tells of lines that were kept.
+func more(silent int) string {
+	if silent == 0 {
+		return ""
 	}
-	n.log.Warn(text)
+	return fmt.Sprintf(" (and %d more)", silent)
+}
+
+// limited is a subsystem's log for a service whose lines peers can cause.
+func (n *Node) limited(subsystem string) *slog.Logger {
+	return logs.Limited(logs.Subsystem(n.log, subsystem), n.Now)
 }

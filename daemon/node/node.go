@@ -28,10 +28,11 @@ import (
 // loop only.
 type Node struct {
 	cfg   *conf.Config
-	log   *slog.Logger // MAIN
-	totem *slog.Logger // TOTEM
-	knet  *slog.Logger // KNET
-	limit logs.Limiter
+	log   *slog.Logger         // MAIN
+	totem *slog.Logger         // TOTEM
+	knet  *slog.Logger         // KNET
+	limit logs.Limiter         // of what was refused
+	other logs.Limiter         // of other lines that peers can cause
 	clock func() time.Duration // the loop's time since an arbitrary origin
 	ring  ringFile
 
@@ -141,9 +142,9 @@ func (n *Node) addServices() error {
 	q := quorum.New(n, provider != "")
 	q.Log = logs.Subsystem(n.log, "QUORUM")
 	c := cfg.New(n, n.keys, links{n})
-	c.Log = logs.Subsystem(n.log, "CFG")
+	c.Log = n.limited("CFG")
 	n.cmap = cmap.New(n, n.keys, stats{n})
-	n.cmap.Log = logs.Subsystem(n.log, "CMAP")
+	n.cmap.Log = n.limited("CMAP")
 	all := []service.Service{
 		n.cmap,
 		c,
@@ -152,7 +153,7 @@ func (n *Node) addServices() error {
 	}
 	if provider != "" {
 		v, err := votequorum.New(n, n.keys, q, votequorum.Options{
-			Tracking: votequorum.TrackingFile(n.cfg.StateDir), Log: logs.Subsystem(n.log, "VOTEQ"),
+			Tracking: votequorum.TrackingFile(n.cfg.StateDir), Log: n.limited("VOTEQ"),
 		})
 		if err != nil {
 			return fmt.Errorf("quorum: %w", err)

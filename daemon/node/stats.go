@@ -51,7 +51,7 @@ func (s stats) Clear(what string) {
 
 func (s stats) all() iter.Seq2[string, cmap.Value] {
 	return func(yield func(string, cmap.Value) bool) {
-		_ = s.totem(yield) && s.links(yield) && s.clients(yield)
+		_ = s.totem(yield) && s.links(yield) && s.clients(yield) && s.dropped(yield)
 	}
 }
 
