@@ -3,12 +3,13 @@ package node
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"cpgol/daemon/engine"
 	"cpgol/wire/totem"
 )
 
-// trace logs what the engine reports. What a peer can cause at will is limited.
+// trace logs what the engine reports.
 func (n *Node) trace(e *engine.Effect) {
 	switch ev := e.Event.(type) {
 	case engine.Refused:
@@ -18,20 +19,29 @@ func (n *Node) trace(e *engine.Effect) {
 		}
 		n.drop(cause, ev.Err)
 	case engine.Retransmits:
-		if silent, ok := n.other.Allow(n.Now(), "retransmits"); ok {
-			n.totem.Log(context.Background(), levelNotice, ev.String()+more(silent))
-		}
+		n.tell(levelNotice, "retransmits", ev)
 	case engine.StateEntered:
 		if ev.State != engine.StateGather || ev.Reason == engine.JoinOperational {
 			n.totem.Debug(ev.String())
-		} else if silent, ok := n.other.Allow(n.Now(), "gather "+ev.Reason.String()); ok {
-			n.totem.Info(ev.String() + more(silent))
+		} else {
+			n.tell(slog.LevelInfo, "gather "+ev.Reason.String(), ev)
 		}
-	case engine.TokenLost, engine.GaveUp:
+	case engine.GaveUp:
+		n.tell(slog.LevelWarn, "gave up", ev)
+	case engine.Paused:
+		n.tell(levelNotice, "paused", ev)
+	case engine.TokenLost:
 		n.totem.Warn(ev.String())
-	case engine.TokenLate, engine.LeftSilently, engine.Paused:
+	case engine.TokenLate, engine.LeftSilently:
 		n.totem.Log(context.Background(), levelNotice, ev.String())
 	default:
 		n.totem.Debug(ev.String())
+	}
+}
+
+// tell logs what peers can cause at will, at most once a second per cause.
+func (n *Node) tell(level slog.Level, cause string, ev engine.Event) {
+	if silent, ok := n.other.Allow(n.Now(), cause); ok {
+		n.totem.Log(context.Background(), level, ev.String()+more(silent))
 	}
 }
