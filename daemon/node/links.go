@@ -72,14 +72,7 @@ func (l links) NodeStatus(id totem.NodeID) (st abi.CfgNodeStatus, ok bool) {
 	k, knet := l.n.transport.(*net.Knet)
 	node, ok := l.configured(id)
 	if !knet {
-		// The reference has nothing to say of nodes here, not even that they are unknown.
-		local := l.n.cfg.Links[0].Local
-		st.Links[0] = abi.CfgLink{Enabled: true, Connected: true, MTU: uint32(l.n.cfg.NetMTU), Source: local.String()}
-		st.Reachable = ok
-		if ok && node.Addrs[0].IsValid() {
-			st.Links[0].Target = node.Addrs[0].String()
-		}
-		return st, true
+		return l.plainStatus(node, ok), true
 	}
 	if !ok {
 		return st, false
@@ -104,4 +97,24 @@ func (l links) NodeStatus(id totem.NodeID) (st abi.CfgNodeStatus, ok bool) {
 		}
 	}
 	return st, true
+}
+
+// plainStatus is what the reference tells of a node with udpu and udp: the ring
+// says whether it is reached, and its address stands where its source would. Of
+// unknown nodes it says nothing, not even that they are unknown.
+func (l links) plainStatus(node conf.Node, known bool) (st abi.CfgNodeStatus) {
+	st.Reachable = known && slices.Contains(l.n.engine.Members(), totem.NodeID(node.ID))
+	if !known {
+		return st
+	}
+	bound := true
+	for _, other := range l.n.transport.Links() {
+		bound = other.Connected // this node's address is there, for all alike
+	}
+	st.Links[0] = abi.CfgLink{
+		Enabled: bound, Connected: st.Reachable,
+		MTU:    uint32(l.n.cfg.NetMTU - 2*totem.McastLen), // what messages get of it (totemsrp_net_mtu_adjust)
+		Source: node.Addrs[l.n.cfg.Links[0].Number].String(),
+	}
+	return st
 }
