@@ -134,7 +134,7 @@ func TestRecoveryBytes(t *testing.T) {
 func TestBigEndianPeer(t *testing.T) {
 	r := newTestRing(t)
 	n := r.add(testConfig(2))
-	r.until(func() bool { return n.State() == StateOperational })
+	r.until(func() bool { return n.settled })
 	h := totem.Header{BigEndian: true, Node: 1}
 	feed := func(m totem.Message) {
 		n.Receive(r.now, m.Append(nil), &n.out)

@@ -42,6 +42,11 @@
 //     never answered with a commit token that the same step makes void.
 //   - A join that adds nothing to the own candidates and failed nodes is not
 //     answered with a join (see mergeJoin).
+//   - A node that has installed a ring takes no notice of strangers until the
+//     token has come again, and one that is called away from a recovery by a
+//     member that has installed the ring forgets whom it gave up for it. In the
+//     reference two rings that meet while they form can exclude each other for as
+//     long as their timing repeats itself (see receiveJoin, catchUp).
 //   - A node with new members starts a message over that it has sent in part. In
 //     the reference those members that know its beginning deliver it, and the
 //     others do not (see startOver).

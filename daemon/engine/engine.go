@@ -20,6 +20,7 @@ type Engine struct {
 	ringSeq   uint64       // highest ring sequence heard of (token_ring_id_seq)
 	trust     ringSeqTrust
 	members   []totem.NodeID
+	settled   bool // the token came since the ring was installed: all members have installed it
 
 	gather gather
 	commit commit

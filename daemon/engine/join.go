@@ -28,7 +28,11 @@ func (e *Engine) receiveJoin(packet []byte, out *Output) {
 	e.ringSeq = max(e.ringSeq, min(j.RingSeq, e.trust.limit(e.now, e.ringSeq)))
 	switch e.state {
 	case StateOperational:
-		if !e.ignoresJoin(&j) {
+		// Until the token comes again other members may still be in recovery,
+		// with the failed nodes of the last attempt. If we called them away from
+		// it they would bring those along, and two rings that meet while they
+		// form would exclude each other again and again. Strangers wait.
+		if !e.ignoresJoin(&j) && (e.settled || slices.Contains(e.members, j.From)) {
 			e.processJoin(&j, out)
 			if e.state == StateOperational {
 				e.enterGather(JoinOperational, out)
@@ -46,6 +50,7 @@ func (e *Engine) receiveJoin(packet []byte, out *Output) {
 			e.stats.RecoveryTokenLost++ // the reference counts it so
 		}
 		e.noteLeave(&j, out)
+		e.catchUp(&j)
 		e.mergeJoin(&j)
 		e.enterGather(why, out)
 	}
@@ -107,6 +112,16 @@ func (e *Engine) mergeJoin(j *totem.Join) bool {
 		g.failed = merge(g.failed, j.Failed)
 	}
 	return len(g.proc) > proc || len(g.failed) > failed
+}
+
+// catchUp takes a join from a member that has installed the ring which we are
+// still recovering: all members gave up the same nodes to form it, and this one
+// does not list them any more. Neither do we then, as if we had installed it.
+func (e *Engine) catchUp(j *totem.Join) {
+	if e.state == StateRecovery && j.RingSeq == e.ring.Seq && !subset(e.gather.failed, j.Failed) {
+		e.gather.proc = slices.Clone(e.commit.members)
+		e.gather.failed = e.gather.failed[:0]
+	}
 }
 
 // noteLeave remembers who said goodbye (my_leave_memb_set).

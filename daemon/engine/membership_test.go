@@ -267,6 +267,7 @@ func TestHeartbeat(t *testing.T) {
 func TestPause(t *testing.T) {
 	r := formRing(t, 2, nil)
 	n := r.nodes[1]
+	r.run(5 * time.Millisecond)
 	j := totem.Join{Header: totem.Header{Node: 9}, From: 9, Proc: []totem.NodeID{9}, RingSeq: 99}
 	r.now += 1600 * time.Millisecond // more than half of the token's time without a Tick
 	n.Receive(r.now, j.Append(nil), &n.out)

@@ -29,13 +29,14 @@ func (e *Engine) receiveMergeDetect(packet []byte, out *Output) {
 }
 
 // foreign acts on a sign of life from a ring that is not ours: its sender
-// becomes a candidate. In commit and recovery there is no time for that.
+// becomes a candidate. In commit and recovery there is no time for that, nor
+// until all members have installed the ring: see receiveJoin.
 func (e *Engine) foreign(from totem.NodeID, ring totem.RingID, operational, gathering GatherReason, out *Output) {
 	self := []totem.NodeID{from}
 	switch {
 	case from == 0 || e.gather.full(self):
 		e.stats.JoinStrange++
-	case e.state == StateOperational:
+	case e.state == StateOperational && e.settled:
 		if slices.Contains(e.members, from) && ring.Seq < e.ring.Seq {
 			// It has left that ring for ours since: this comes late. The
 			// reference gathers for messages, but not for joins.

@@ -46,6 +46,7 @@ func (e *Engine) enterOperational(out *Output) {
 	e.gather.failed = e.gather.failed[:0]
 	e.gather.left = e.gather.left[:0]
 	e.installed = e.ring
+	e.settled = false
 	e.state = StateOperational
 	e.stats.OperationalEntered++
 	e.stats.ContinuousGather = 0

@@ -40,7 +40,7 @@ func TestOldSynchronisationDoesNotEndTheNew(t *testing.T) {
 func TestJoinsDoNotMultiply(t *testing.T) {
 	r := newTestRing(t)
 	n := r.add(testConfig(2))
-	r.until(func() bool { return n.State() == StateOperational })
+	r.until(func() bool { return n.settled })
 	j := totem.Join{Header: totem.Header{Node: 3}, From: 3, Proc: []totem.NodeID{2, 3, 4}, Failed: []totem.NodeID{4}, RingSeq: 5}
 	n.Receive(r.now, j.Append(nil), &n.out)
 	r.perform(n)
@@ -112,5 +112,47 @@ func bump(n *testNode, seq totem.Seq) {
 	if _, err := t.Decode(n.token.kept); err == nil && t.Seq.Before(seq) {
 		t.Seq = seq
 		n.token.kept = t.Append(nil)
+	}
+}
+
+// Strangers are heard once all members have installed a ring, not before.
+func TestStrangersWait(t *testing.T) {
+	r := newTestRing(t)
+	n := r.add(testConfig(2))
+	r.until(func() bool { return n.State() == StateOperational })
+	j := totem.Join{Header: totem.Header{Node: 3}, From: 3, Proc: []totem.NodeID{2, 3}, RingSeq: 77}
+	m := totem.MergeDetect{Header: totem.Header{Node: 3}, From: 3, Ring: totem.RingID{Rep: 3, Seq: 77}}
+	for _, p := range [][]byte{j.Append(nil), m.Append(nil)} {
+		n.Receive(r.now, p, &n.out)
+		if n.State() != StateOperational || n.ringSeq != 77 {
+			t.Errorf("state %v, ring sequence %d", n.State(), n.ringSeq)
+		}
+	}
+	r.perform(n)
+	r.until(func() bool { return n.settled })
+	n.Receive(r.now, m.Append(nil), &n.out)
+	if n.State() != StateGather {
+		t.Errorf("settled: state %v", n.State())
+	}
+}
+
+// A node that a member calls away from recovery believes that member's failed
+// nodes, not its own old ones, if the member has installed the ring.
+func TestCatchUp(t *testing.T) {
+	for _, installed := range []bool{true, false} {
+		r := formRing(t, 3, nil)
+		r.remove(3)
+		n := r.nodes[2]
+		r.until(func() bool { return n.State() == StateRecovery })
+		j := totem.Join{Header: totem.Header{Node: 1}, From: 1, Proc: []totem.NodeID{1, 2, 9}, RingSeq: n.ring.Seq}
+		want := 0
+		if !installed {
+			j.Proc, j.Failed = []totem.NodeID{1, 2, 3, 9}, []totem.NodeID{3}
+			want = 1
+		}
+		n.Receive(r.now, j.Append(nil), &n.out)
+		if n.State() != StateGather || len(n.gather.failed) != want {
+			t.Errorf("installed %v: state %v, failed %v", installed, n.State(), n.gather.failed)
+		}
 	}
 }

@@ -54,6 +54,7 @@ func (e *Engine) receiveToken(packet []byte, out *Output) {
 func (e *Engine) visit(t *totem.Token, forward bool, out *Output) bool {
 	q := e.current()
 	if e.state == StateOperational {
+		e.settled = true
 		e.free(t.ARU) // 5
 	}
 	e.sendQueue().flush() // 8
