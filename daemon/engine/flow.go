@@ -8,6 +8,9 @@ type flow struct {
 	sent     uint32 // multicasts of the previous visit, repeats included (my_trc)
 	previous uint32 // backlog told at the previous visit (my_pbl)
 	backlog  uint32 // backlog now (my_cbl)
+
+	seq   totem.Seq // the token's at the previous visit
+	quiet int       // visits in a row at which it was the same and nothing was asked for
 }
 
 // allowed is how many messages may be sent at this visit: no more than

@@ -7,8 +7,7 @@ import (
 )
 
 // serve sends again what the token's list asks for and this node has, up to
-// allowed messages, and takes it off the list. Entries of other rings stay
-// (orf_token_rtr, first half).
+// allowed messages, and takes it off the list (orf_token_rtr, first half).
 func (e *Engine) serve(t *totem.Token, q *sortQueue, allowed int, out *Output) int {
 	if len(t.Retransmits) == 0 {
 		return 0

@@ -30,6 +30,7 @@ type Stats struct {
 
 	Malformed      [totem.NumCauses]uint64 // refused by the decoder
 	TokenGap       uint64                  // tokens refused: sequence numbers out of the window
+	TokenRepaired  uint64                  // tokens that said what cannot be (see repair)
 	TokenStrange   uint64                  // commit tokens refused: not for us, or not as agreed
 	JoinStrange    uint64                  // joins refused: more nodes than a ring can have, or none, in our name, of a ring that cannot be
 	McastStrange   uint64                  // multicasts dropped: not from a member of their ring

@@ -40,6 +40,7 @@ func (e *Engine) receiveToken(packet []byte, out *Output) {
 			e.stats.TokenGap++
 			return
 		}
+		e.repair(t)
 		forward = e.visit(t, forward, out)
 	}
 	if d, used := e.cfg.heartbeat(); used && forward && e.state != StateGather {

@@ -31,7 +31,7 @@ func (s stats) dropped(yield func(string, cmap.Value) bool) bool {
 		cause string
 		count uint64
 	}{
-		{"token_gap", t.TokenGap}, {"commit_token_strange", t.TokenStrange}, {"join_strange", t.JoinStrange},
+		{"token_gap", t.TokenGap}, {"token_repaired", t.TokenRepaired}, {"commit_token_strange", t.TokenStrange}, {"join_strange", t.JoinStrange},
 		{"mcast_strange", t.McastStrange}, {"mcast_window", t.McastWindow}, {"mcast_memory", t.McastMemory},
 		{"mcast_stale", t.McastStale}, {"join_after_pause", t.Pauses},
 	} {
