@@ -66,6 +66,10 @@ func (m *Map) Set(key string, v Value) abi.Status {
 		return abi.InvalidParam
 	}
 	it := m.items[key]
+	if it != nil && it.gone {
+		m.remove(key, it) // it is being deleted, and is wanted again
+		it = nil
+	}
 	if it == nil {
 		return m.create(key, v)
 	}
@@ -91,23 +95,33 @@ func (m *Map) create(key string, v Value) abi.Status {
 	return abi.OK
 }
 
-// Delete removes key; the result is abi.NotExist if there is none.
+// Delete removes key; the result is abi.NotExist if there is none. Those who are
+// told of it still find the key and its value in the map (libqb lib/trie.c:
+// trie_node_destroy), which decides what votequorum makes of it.
 //
 // The reference keeps a key that an iterator rests on, and its deletion to
 // itself, until the iterator moves; here it is gone at once.
 func (m *Map) Delete(key string) abi.Status {
 	it := m.items[key]
-	if it == nil {
+	if it == nil || it.gone {
 		return abi.NotExist
 	}
 	it.gone = true
+	m.notify(Change{Event: Deleted, Key: key, Old: it.value})
+	m.remove(key, it)
+	return abi.OK
+}
+
+// remove takes an item out, unless somebody who was told has made the key anew.
+func (m *Map) remove(key string, it *item) {
+	if m.items[key] != it {
+		return
+	}
 	delete(m.items, key)
 	if at, ok := slices.BinarySearch(m.keys, key); ok {
 		m.keys = slices.Delete(m.keys, at, at+1)
 	}
 	m.bytes -= len(key) + it.value.Len()
-	m.notify(Change{Event: Deleted, Key: key, Old: it.value})
-	return abi.OK
 }
 
 // Adjust moves an integer by step, wrapping at its type's width. The result is

@@ -1,6 +1,7 @@
 package cmap
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -152,5 +153,41 @@ func BenchmarkCounter(b *testing.B) {
 	c := m.Counter("runtime.services.cpg.3.tx")
 	for b.Loop() {
 		c.Inc()
+	}
+}
+
+// TestDeletedIsThere: who is told of a deletion still finds the key, may delete
+// it again, which does nothing, and may make it anew, which counts.
+func TestDeletedIsThere(t *testing.T) {
+	m := NewMap()
+	m.Set("tst.key", U32(5))
+	var told []string
+	again := false
+	m.Track("tst.", AllEvents|Prefix, func(c Change) {
+		v, ok := m.U32(c.Key)
+		told = append(told, fmt.Sprint(c.Event == Deleted, " ", v, " ", ok))
+		if c.Event != Deleted {
+			return
+		}
+		if st := m.Delete(c.Key); st != abi.NotExist {
+			t.Errorf("deleted twice: %v", st)
+		}
+		if again {
+			m.Set(c.Key, U32(5))
+		}
+	})
+	m.Delete("tst.key")
+	if _, ok := m.Get("tst.key"); ok || m.Len() != 0 || m.Size() != 0 {
+		t.Errorf("still there; %d keys of %d bytes", m.Len(), m.Size())
+	}
+	again = true
+	m.Set("tst.key", U32(6))
+	m.Delete("tst.key")
+	if v, _ := m.U32("tst.key"); v != 5 || m.Len() != 1 || m.Size() != len("tst.key")+4 {
+		t.Errorf("made anew: %d; %d keys of %d bytes", v, m.Len(), m.Size())
+	}
+	want := []string{"true 5 true", "false 6 true", "true 6 true", "false 5 true"}
+	if d := cmp.Diff(want, told); d != "" {
+		t.Error(d)
 	}
 }
