@@ -36,7 +36,7 @@ type process struct {
 
 // plug joins the host to a link's bridge.
 func (h *Host) plug(link int) error {
-	sw, port, nic := h.lab.space("sw"), fmt.Sprintf("p%d-%d", h.ID, link), fmt.Sprintf("eth%d", link)
+	sw, port, nic := h.lab.space("sw"), h.port(link), fmt.Sprintf("eth%d", link)
 	addr, bits := h.Addr(link), "24"
 	if h.lab.opt.IPv6 {
 		bits = "64"
@@ -79,7 +79,7 @@ func (h *Host) setPorts(state string) error {
 // SetLink sets one link of the host "up" or "down" at the switch.
 func (h *Host) SetLink(link int, state string) error {
 	h.lab.opt.Log("node %d: link %d %s", h.ID, link, state)
-	return run("ip", "-n", h.lab.space("sw"), "link", "set", fmt.Sprintf("p%d-%d", h.ID, link), state)
+	return run("ip", "-n", h.lab.space("sw"), "link", "set", h.port(link), state)
 }
 
 // StartStock starts the machine's corosync with the configuration in conf.

@@ -90,7 +90,7 @@ func New(opt Options) (l *Lab, err error) {
 		return l, err
 	}
 	for link := range opt.Links {
-		if err := l.bridge(link); err != nil {
+		if err := l.bridge(fmt.Sprintf("br%d", link)); err != nil {
 			return l, err
 		}
 	}
@@ -130,8 +130,8 @@ func (l *Lab) addNamespace(name string) error {
 	return run("ip", "-n", name, "link", "set", "lo", "up")
 }
 
-func (l *Lab) bridge(link int) error {
-	sw, br := l.space("sw"), fmt.Sprintf("br%d", link)
+func (l *Lab) bridge(br string) error {
+	sw := l.space("sw")
 	if err := run("ip", "-n", sw, "link", "add", br, "type", "bridge", "mcast_snooping", "0"); err != nil {
 		return err
 	}

@@ -1,0 +1,200 @@
+package live
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cpgol/conformance/lab"
+)
+
+// A story is what befalls a cluster, step by step; after each, what quorumtool
+// says beside every node must be what it says in a cluster of stock daemons.
+//
+// Steps are those of cluster.do and
+//
+//	split 3 4     these see each other only, until the next split or heal
+//	sleep 3000    milliseconds
+//	tool 1 NAME ARGUMENTS...    beside node 1; its output is part of the story
+type story struct {
+	name   string
+	nodes  int
+	quorum string      // lines of the quorum section
+	votes  map[int]int // of nodes with other than one
+	steps  []string
+}
+
+var stories = []story{
+	{"plain", 3, "", nil, []string{
+		"start 1", "start 2", "start 3", "stop 3", "kill 2", "start 2", "start 3", "split 1", "heal", "kill 2 3"}},
+	{"two_node", 2, "two_node: 1", nil, []string{
+		"start 1", "start 2", "kill 2", "start 2", "split 2", "heal", "stop 1", "start 1", "kill 1", "kill 2", "start 2",
+		"tool 2 corosync-cmapctl -s quorum.cancel_wait_for_all u8 1"}},
+	{"two_node without wait_for_all", 2, "two_node: 1; wait_for_all: 0", nil, []string{
+		"start 1", "start 2", "split 1", "heal", "kill 1", "start 1"}},
+	{"two_node of three", 3, "two_node: 1", nil, []string{"start 1", "start 2", "start 3", "kill 3", "kill 2"}},
+	{"wait_for_all", 3, "wait_for_all: 1", nil, []string{
+		"start 1", "start 2", "start 3", "kill 3", "start 3", "kill 2 3", "start 2", "kill 1 2", "start 1", "start 3", "start 2", "split 1", "heal"}},
+	{"wait_for_all cancelled", 3, "wait_for_all: 1", nil, []string{
+		"start 1", "start 2", "tool 1 corosync-cmapctl -s quorum.cancel_wait_for_all u8 1", "start 3", "stop 1"}},
+	{"auto_tie_breaker lowest", 4, "auto_tie_breaker: 1", nil, []string{
+		"start 1", "start 2", "start 3", "start 4", "split 3 4", "heal", "split 1", "split 1 2", "heal", "split 2 3", "kill 1", "heal"}},
+	{"auto_tie_breaker highest", 4, "auto_tie_breaker: 1; auto_tie_breaker_node: highest", nil, []string{
+		"start 1", "start 2", "start 3", "start 4", "split 3 4", "heal", "split 4", "heal", "split 1 4", "kill 4"}},
+	{"auto_tie_breaker list", 4, "auto_tie_breaker: 1; auto_tie_breaker_node: 3 1", nil, []string{
+		"start 1", "start 2", "start 3", "start 4", "split 3 4", "heal", "kill 3", "split 1 2", "heal", "split 2 4"}},
+	{"auto_tie_breaker in vain", 3, "auto_tie_breaker: 1", nil, []string{"start 1", "start 2", "start 3", "split 1", "heal"}},
+	{"last_man_standing", 4, "last_man_standing: 1; last_man_standing_window: 2500; wait_for_all: 1", nil, []string{
+		"start 1", "start 2", "start 3", "start 4", "kill 4", "sleep 3000", "kill 3", "sleep 3000", "kill 2", "sleep 3000", "start 2", "start 3"}},
+	{"last man with a tie breaker", 4, "last_man_standing: 1; last_man_standing_window: 2500; auto_tie_breaker: 1; wait_for_all: 1", nil, []string{
+		"start 1", "start 2", "start 3", "start 4", "split 3 4", "sleep 3000", "kill 2", "sleep 3000", "heal", "sleep 3000"}},
+	{"expected_votes", 3, "expected_votes: 5", nil, []string{
+		"start 1", "start 2", "start 3", "tool 2 corosync-quorumtool -e 3", "tool 2 corosync-quorumtool -e 9", "kill 3", "start 3",
+		"tool 1 corosync-quorumtool -e 2", "tool 1 corosync-quorumtool -e 4", "stop 2", "start 2"}},
+	{"quorum_votes", 3, "", map[int]int{1: 3, 2: 2}, []string{
+		"start 1", "start 2", "start 3", "kill 2 3", "start 3", "kill 1", "start 2", "tool 2 corosync-quorumtool -v 4 -n 3",
+		"tool 3 corosync-quorumtool -v 0 -n 2", "start 1", "tool 1 corosync-quorumtool -v 40"}},
+	{"allow_downscale", 3, "allow_downscale: 1", nil, []string{
+		"start 1", "start 2", "start 3", "stop 3", "stop 2", "start 3", "start 2", "kill 3"}},
+	// Nobody starts again: only ours finds what it has noted (votequorum.TrackingFile).
+	{"expected_votes_tracking", 3, "expected_votes_tracking: 1", nil, []string{
+		"start 1", "start 2", "start 3", "tool 1 corosync-quorumtool -e 4", "stop 3", "kill 1"}},
+	{"changed at run time", 3, "", nil, []string{
+		"start 1", "start 2", "start 3", "tool 2 corosync-cmapctl -s quorum.expected_votes u32 5", "tool 1 corosync-cmapctl -s quorum.two_node u8 1",
+		"kill 3", "tool 2 corosync-cmapctl -d quorum.expected_votes", "tool 2 corosync-cmapctl -s quorum.device.votes u32 1", "start 3"}},
+}
+
+// TestQuorum plays every story with stock daemons, with ours among them and with
+// ours alone.
+func TestQuorum(t *testing.T) {
+	if err := lab.Available(); err != nil {
+		t.Skip(err)
+	}
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			ring := lab.Ring{Transport: "udpu", Token: 500, Quorum: strings.ReplaceAll(s.quorum, "; ", "\n") + "\n"}
+			var all []*cluster
+			for _, cast := range asked("ssss", "soso", "oooo") {
+				c := newCluster(t, cast[:s.nodes], lab.Options{}, ring)
+				for id, votes := range s.votes {
+					node := fmt.Sprintf("nodeid: %d\n", id)
+					c.conf = strings.Replace(c.conf, node, node+fmt.Sprintf("    quorum_votes: %d\n", votes), 1)
+				}
+				all = append(all, c)
+			}
+			told := make([][]chapter, len(all))
+			each(t, all, func(i int, c *cluster) (err error) {
+				told[i], err = c.live(s.steps)
+				return err
+			})
+			for i, c := range all[1:] {
+				for n, want := range told[0] {
+					if d := cmp.Diff(want.told, told[i+1][n].told); d != "" {
+						t.Errorf("step %d, %s: with stock (-), in %s (+):\n%s", n+1, want.step, c.cast, d)
+						break // what follows may follow from it
+					}
+				}
+			}
+		})
+	}
+}
+
+// A chapter is a step and what the nodes said afterwards.
+type chapter struct {
+	step string
+	told []string
+}
+
+// live lets the steps befall the cluster.
+func (c *cluster) live(steps []string) (all []chapter, err error) {
+	split := []int{}
+	for _, step := range steps {
+		var said []string
+		kind, rest, _ := strings.Cut(step, " ")
+		switch kind {
+		case "split":
+			split = numbers(rest)
+			err = c.Split(split...)
+		case "heal":
+			split = nil
+			err = c.Heal()
+		case "sleep":
+			time.Sleep(time.Duration(numbers(rest)[0]) * time.Millisecond)
+		case "tool":
+			words := strings.Fields(rest)
+			said = lines(c.tool(numbers(words[0])[0], words[1], words[2:]...))
+		default:
+			err = c.do(step)
+		}
+		if err == nil {
+			var states []string
+			if states, err = c.settled(split); err == nil {
+				said = append(said, states...)
+			}
+		}
+		if err != nil {
+			return all, fmt.Errorf("%s: %s: %w", c.cast, step, err)
+		}
+		all = append(all, chapter{step, said})
+	}
+	return all, nil
+}
+
+// settled waits until every part of the cluster is one ring, and then until the
+// nodes say the same twice. It returns what they say.
+func (c *cluster) settled(split []int) ([]string, error) {
+	var parts [2][]int
+	for _, h := range c.Hosts {
+		if h.Running() {
+			side := 0
+			if slices.Contains(split, h.ID) {
+				side = 1
+			}
+			parts[side] = append(parts[side], h.ID)
+		}
+	}
+	for _, ids := range parts {
+		if err := c.WaitRing(20*time.Second, ids...); err != nil {
+			return nil, err
+		}
+	}
+	said := c.votes()
+	for range 20 {
+		time.Sleep(150 * time.Millisecond)
+		again := c.votes()
+		if slices.Equal(said, again) {
+			return said, nil
+		}
+		said = again
+	}
+	return said, fmt.Errorf("never at rest: %q", said)
+}
+
+// votes is what quorumtool says beside every node that runs.
+func (c *cluster) votes() (said []string) {
+	for _, h := range c.Hosts {
+		if !h.Running() {
+			continue
+		}
+		for _, l := range lines(c.tool(h.ID, "corosync-quorumtool", "-s", "-i")) {
+			if l != "" && !strings.HasPrefix(l, "Date:") && !strings.HasPrefix(l, "Ring ID:") && !strings.HasPrefix(l, "---") {
+				said = append(said, fmt.Sprintf("%d: %s", h.ID, l))
+			}
+		}
+	}
+	return said
+}
+
+func numbers(text string) (all []int) {
+	for _, w := range strings.Fields(text) {
+		n := 0
+		fmt.Sscan(w, &n)
+		all = append(all, n)
+	}
+	return all
+}
