@@ -21,6 +21,9 @@ type PlainConfig struct {
 	Clock     Clock
 	// Receive gets each packet; see [Transport].
 	Receive func(packet []byte)
+	// Refused, if not nil, tells of a packet from an address that is no member's;
+	// each is counted in any case.
+	Refused func(from netip.AddrPort)
 	// Changed, if not nil, tells that the sockets were opened (up), closed because
 	// the address went away (not up, nil), or could not be opened although the
 	// address is there (not up, the error). It is called again only when that

@@ -110,9 +110,11 @@ func TestPlainRefuses(t *testing.T) {
 func TestUDPUBlocksUnlisted(t *testing.T) {
 	for _, block := range []bool{true, false} {
 		r := newRig(t, 3)
+		var refused []netip.Addr
 		r.start(0, func() (Transport, error) {
 			cfg := r.plain(0, false)
 			cfg.Members = cfg.Members[:2]
+			cfg.Refused = func(from netip.AddrPort) { refused = append(refused, from.Addr()) }
 			return NewUDPU(r.p, UDPUConfig{PlainConfig: cfg, BlockUnlisted: block})
 		})
 		want := []string{"listed/40"}
@@ -131,6 +133,9 @@ func TestUDPUBlocksUnlisted(t *testing.T) {
 		u := r.nodes[0].(*UDPU)
 		if block {
 			r.until("the stranger", func() bool { return u.Stats().Blocked == 1 })
+			if len(refused) != 1 || refused[0] != nodeAddr(false, 3, 0).Addr() {
+				t.Errorf("told that %v are refused", refused)
+			}
 		}
 		if diff := cmp.Diff(want, r.got[0]); diff != "" {
 			t.Errorf("block %v: received (-want +got):\n%s", block, diff)

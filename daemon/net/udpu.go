@@ -58,6 +58,9 @@ func (t *UDPU) bind(on iface) ([]*Socket, error) {
 func (t *UDPU) receive(from netip.AddrPort, packet []byte) {
 	if t.block && !t.listed(from.Addr()) {
 		t.counts.Blocked++
+		if t.cfg.Refused != nil {
+			t.cfg.Refused(from)
+		}
 		return
 	}
 	t.cfg.Receive(packet)

@@ -35,7 +35,7 @@ func (n *Node) plain() net.PlainConfig {
 	l := n.cfg.Links[0]
 	c := net.PlainConfig{
 		Node: n.Self(), Local: netip.AddrPortFrom(l.Local, l.Port), DownCheck: n.cfg.Totem.Downcheck,
-		Clock: n.Now, Receive: n.receive, Changed: n.interfaceChanged,
+		Clock: n.Now, Receive: n.receive, Refused: n.unlisted, Changed: n.interfaceChanged,
 	}
 	for _, m := range n.cfg.Nodes {
 		if a := m.Addrs[l.Number]; a.IsValid() {
@@ -43,6 +43,10 @@ func (n *Node) plain() net.PlainConfig {
 		}
 	}
 	return c
+}
+
+func (n *Node) unlisted(from netip.AddrPort) {
+	n.dropf("unlisted", "packet from %v dropped: no member has that address", from)
 }
 
 func (n *Node) interfaceChanged(up bool, err error) {
