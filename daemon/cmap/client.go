@@ -47,6 +47,15 @@ func (s *Service) Closed(c service.Conn) {
 	for _, t := range cl.trackers {
 		s.endTracker(t)
 	}
+	for _, it := range cl.iters {
+		s.endIterator(it)
+	}
+}
+
+func (s *Service) endIterator(it iterator) {
+	if it, ok := it.(*statIterator); ok {
+		s.statKeys -= it.held
+	}
 }
 
 func (s *Service) endTracker(t *clientTracker) {

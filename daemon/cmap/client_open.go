@@ -29,7 +29,12 @@ func (s *Service) iterInit(c *client, msg []byte) error {
 	handle, st := c.open()
 	if st == abi.OK {
 		if c.stats {
-			c.iters[handle] = s.iterateStats(r.Key)
+			if it := s.iterateStats(r.Key); s.statKeys+it.held > maxStatKeys {
+				handle, st = 0, abi.NoResources
+			} else {
+				s.statKeys += it.held
+				c.iters[handle] = it
+			}
 		} else {
 			c.iters[handle] = s.m.Iterate(r.Key)
 		}
@@ -63,7 +68,8 @@ func (s *Service) iterFinalize(c *client, msg []byte) error {
 		return err
 	}
 	st := abi.BadHandle
-	if _, ok := c.iters[r.Handle]; ok {
+	if it, ok := c.iters[r.Handle]; ok {
+		s.endIterator(it)
 		delete(c.iters, r.Handle)
 		st = abi.OK
 	}

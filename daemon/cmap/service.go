@@ -15,6 +15,7 @@ const (
 	maxClientKeys  = 1 << 16 // keys in the map when a client adds one
 	maxClientBytes = 64 << 20
 	maxHandles     = 1024    // iterators and trackers of a connection
+	maxStatKeys    = 1 << 18 // that the iterators of all connections hold
 	maxRoom        = 1 << 20 // that a client can ask for in an answer
 )
 
@@ -32,8 +33,9 @@ type Service struct {
 	watch   watch
 	version version
 
-	refused uint64
-	buf     []byte // of the answer or event being written
+	refused  uint64
+	statKeys int    // that iterators hold
+	buf      []byte // of the answer or event being written
 }
 
 var _ service.Syncer = (*Service)(nil)

@@ -2,6 +2,7 @@ package cmap_test
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -354,6 +355,42 @@ func TestStatsMap(t *testing.T) {
 	cl.Advance(10 * time.Second)
 	if n := n.Timers(); n != 0 {
 		t.Errorf("%d timers without trackers", n)
+	}
+}
+
+// TestStatIterators: copies of the statistics are bounded over all clients, and
+// end with their iterator or connection.
+func TestStatIterators(t *testing.T) {
+	n := start(ringtest.New(t), 1, 0)
+	for i := range 1 << 12 {
+		n.stats.values[fmt.Sprintf("stats.ipcs.service2.%d", i)] = cmap.U64(1)
+	}
+	iter := (&abi.CmapKeyRequest{ID: abi.CmapIterInitID}).Append(nil)
+	connect := func() *ringtest.Client {
+		c := n.Connect(service.CMAP)
+		c.Call((&abi.CmapSetMapRequest{Map: abi.CmapMapStats}).Append(nil))
+		return c
+	}
+	a, b := connect(), connect()
+	for i := range 1 << 6 {
+		if st := ringtest.Status(a.Call(iter)); st != abi.OK {
+			t.Fatalf("iterator %d: %v", i, st)
+		}
+	}
+	if st := ringtest.Status(b.Call(iter)); st != abi.NoResources {
+		t.Errorf("another client's, when there are too many: %v", st)
+	}
+	if st := ringtest.Status(a.Call((&abi.CmapHandleRequest{ID: abi.CmapIterFinalizeID, Handle: 1}).Append(nil))); st != abi.OK {
+		t.Error(st)
+	}
+	if st := ringtest.Status(b.Call(iter)); st != abi.OK {
+		t.Errorf("after an end: %v", st)
+	}
+	a.Close()
+	for range 63 {
+		if st := ringtest.Status(b.Call(iter)); st != abi.OK {
+			t.Fatalf("after the other client's end: %v", st)
+		}
 	}
 }
 

@@ -59,6 +59,7 @@ func refuseStat(key string) abi.Status {
 type statIterator struct {
 	keys   []string
 	values map[string]Value
+	held   int // keys at first
 }
 
 func (s *Service) iterateStats(prefix string) *statIterator {
@@ -68,6 +69,7 @@ func (s *Service) iterateStats(prefix string) *statIterator {
 		it.values[key] = v
 	})
 	slices.Sort(it.keys)
+	it.held = len(it.keys)
 	return it
 }
 

@@ -73,6 +73,9 @@ func (s *Service) Closed(conn service.Conn) {
 		return
 	}
 	delete(s.clients, conn)
+	for _, it := range c.iterations {
+		s.iterated -= len(it.items)
+	}
 	s.deafen(c)
 	if c.state == unjoined {
 		return

@@ -56,6 +56,8 @@ const (
 	maxName = exec.MaxGroupName - 1
 	// maxIterations is how many iterations one connection may have open.
 	maxIterations = 64
+	// maxIterated is how many items the iterations of all connections hold.
+	maxIterated = 1 << 18
 )
 
 // A Service is the cpg engine of one node. Its methods are called from the
@@ -81,8 +83,9 @@ type Service struct {
 	ring       totem.RingID   // of the last round begun
 	round      round
 
-	handle uint64 // of the last iteration
-	stats  Stats
+	handle   uint64 // of the last iteration
+	iterated int    // items in all iterations
+	stats    Stats
 
 	mcast   exec.Mcast        // scratch
 	partial exec.PartialMcast // scratch

@@ -40,15 +40,16 @@ func (s *Service) iterInit(conn service.Conn, msg []byte) {
 	st, handle := abi.OK, uint64(0)
 	if _, err := m.Decode(msg); err != nil {
 		st = abi.InvalidParam
-	} else if len(c.iterations) >= maxIterations {
+	} else if items := s.snapshot(m.Type, &m.Group); len(c.iterations) >= maxIterations || s.iterated+len(items) > maxIterated {
 		st = abi.NoMemory
 	} else {
+		s.iterated += len(items)
 		s.handle++
 		handle = s.handle
 		if c.iterations == nil {
 			c.iterations = make(map[uint64]*iteration)
 		}
-		c.iterations[handle] = &iteration{items: s.snapshot(m.Type, &m.Group)}
+		c.iterations[handle] = &iteration{items: items}
 	}
 	s.buf = abi.AppendCPGIterInitRes(s.buf[:0], st, handle)
 	conn.Respond(s.buf)
@@ -104,7 +105,8 @@ func (s *Service) iterNext(conn service.Conn, msg []byte) {
 func (s *Service) iterFinalize(conn service.Conn, msg []byte) {
 	st := abi.Library
 	var m abi.CPGIter
-	if s.iteration(conn, msg) != nil {
+	if it := s.iteration(conn, msg); it != nil {
+		s.iterated -= len(it.items)
 		m.Decode(msg)
 		delete(s.clients[conn].iterations, m.Handle)
 		st = abi.OK

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"cpgol/compat/abi"
+	"cpgol/wire/exec"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -101,5 +102,51 @@ func TestMembership(t *testing.T) {
 		if diff := cmp.Diff(want, got.Members); diff != "" || got.Status != abi.OK {
 			t.Errorf("%s: %v %s", group, got.Status, diff)
 		}
+	}
+}
+
+// However many connections keep snapshots, they hold so many items and no more;
+// an end gives them back, of an iteration or a connection.
+func TestIterationsAreBounded(t *testing.T) {
+	c := newCluster(t, 1, 2)
+	c.form(1, 2)
+	s := c.cpgs[1]
+	g := s.group(&exec.GroupName{})
+	for pid := range uint32(5000) {
+		s.add(g, 2, pid)
+	}
+	all := abi.CPGIterInit{Type: abi.CPGIterAll}
+	open := func(u *user) (handle uint64, st abi.Status) {
+		handle, st, err := abi.CutCPGIterInitRes(u.Request(all.Append(nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return handle, st
+	}
+	first, second := c.user(1, 98), c.user(1, 99)
+	var last uint64
+	opened := 0
+	for range maxIterations {
+		handle, st := open(first)
+		if st != abi.OK {
+			break
+		}
+		last = handle
+		opened++
+	}
+	if opened != maxIterated/5000 {
+		t.Errorf("%d snapshots of 5000 items", opened)
+	}
+	if _, st := open(second); st != abi.NoMemory {
+		t.Errorf("another connection: %v", st)
+	}
+	first.ask(&abi.CPGIter{ID: abi.CPGIterFinalizeID, Handle: last})
+	if _, st := open(second); st != abi.OK {
+		t.Errorf("after an end: %v", st)
+	}
+	first.Close()
+	second.Close()
+	if s.iterated != 0 {
+		t.Errorf("%d items are left", s.iterated)
 	}
 }
