@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,7 +44,7 @@ func runNode(args []string, stdout, stderr io.Writer) int {
 	c, err := conf.Load(file, conf.Host())
 	if err != nil {
 		fmt.Fprintln(stderr, "cpgold:", err)
-		return exitConfig
+		return statusOf(err)
 	}
 	w, log, err := logs.Open(logOptions(c, stderr))
 	if err != nil {
@@ -85,6 +86,15 @@ func runNode(args []string, stdout, stderr io.Writer) int {
 		n.Do(func() { n.Shutdown("Node was shut down by a signal: " + s.String()) })
 	}()
 	return n.Run()
+}
+
+// statusOf is the C daemon's exit status for a configuration that it does not
+// take.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*conf.Error](err); ok && e.Status != 0 {
+		return e.Status
+	}
+	return exitConfig
 }
 
 // startProfile writes where the time goes to a file that `go tool pprof` reads,
