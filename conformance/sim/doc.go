@@ -27,5 +27,6 @@
 //     in a transitional configuration who was not in the previous one;
 //   - services that synchronise have, when they are activated, all that their
 //     peers said in that round;
-//   - once the network is whole, all nodes are one ring and messages flow.
+//   - once the network is whole, all nodes are one ring and messages flow;
+//   - nobody goes round in circles on the way: joins and rings are few.
 package sim

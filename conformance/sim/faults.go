@@ -23,6 +23,9 @@ func (w *world) play() error {
 		w.converge()
 	}
 	if w.failed == nil {
+		w.calmEnough()
+	}
+	if w.failed == nil {
 		w.failed = check(w.lives)
 	}
 	return w.failed
@@ -102,22 +105,30 @@ func (w *world) mend() {
 	}
 }
 
-// Times within which a mended network must have come together, and within which
-// a message must arrive then. Packets that are late arrive until six seconds
-// after the storm; each can cost a membership change.
+// Packets that are late arrive until six seconds after the storm; each can cost
+// a membership change. Then a mended network must come together, in a time and a
+// number of rings that leave no room for nodes that go round in circles, and
+// messages must arrive.
 const (
-	timeToConverge = 45 * time.Second
-	timeToDeliver  = 3 * time.Second
+	timeOfLatePackets = 6500 * time.Millisecond
+	timeToConverge    = 10 * time.Second
+	ringsToConverge   = 40
+	timeToDeliver     = 3 * time.Second
 )
 
 // converge waits for one ring of all nodes, and for a message of each to reach
 // everybody.
 func (w *world) converge() {
-	w.run(6500 * time.Millisecond)
+	before := w.lastRing()
+	w.run(timeOfLatePackets)
 	if !w.until(timeToConverge, w.together) {
 		if w.failed == nil {
-			w.fail("no common ring %v after the storm: %s", timeToConverge, w.states())
+			w.fail("no common ring %v after the storm: %s", timeOfLatePackets+timeToConverge, w.states())
 		}
+		return
+	}
+	if rings := (w.lastRing() - before) / 4; rings > ringsToConverge {
+		w.fail("it took %d rings to come together", rings)
 		return
 	}
 	ring := w.nodes[0].life.engine.Ring()
@@ -133,6 +144,26 @@ func (w *world) converge() {
 	if w.failed == nil && (!w.together() || w.nodes[0].life.engine.Ring() != ring) {
 		w.fail("a calm ring broke: %v, then %s", ring, w.states())
 	}
+}
+
+// calmEnough checks that nobody sent joins without end: one every 50 milliseconds
+// while gathering, and one for each reason to gather, of which there are few.
+func (w *world) calmEnough() {
+	for _, l := range w.lives {
+		joins := l.engine.Stats().MembJoinTx
+		if most := 200 + 40*(w.now-l.born)/time.Second; joins > uint64(most) {
+			w.fail("%s: sent %d joins in %v", l.name(), joins, w.now-l.born)
+		}
+	}
+}
+
+// lastRing is the highest ring sequence that any node has stored.
+func (w *world) lastRing() uint64 {
+	last := uint64(0)
+	for _, n := range w.nodes {
+		last = max(last, n.stored)
+	}
+	return last
 }
 
 // together reports whether all nodes are in one ring and synchronised.

@@ -33,6 +33,7 @@ const socketSize = 500
 type life struct {
 	*node
 	number    int
+	born      time.Duration
 	engine    *engine.Engine
 	out       engine.Output
 	busy      bool
@@ -68,7 +69,7 @@ func (n *node) start() {
 	cfg.Node = n.id
 	cfg.Rand = rand.New(rand.NewPCG(n.w.rnd.Uint64(), 0))
 	l := &life{
-		node: n, number: n.lives, engine: engine.New(cfg, n.stored),
+		node: n, number: n.lives, born: n.w.now, engine: engine.New(cfg, n.stored),
 		heard: map[totem.NodeID]speech{}, syncing: true,
 	}
 	l.assembler = &l.trans

@@ -72,9 +72,15 @@ func (w *world) push(e event) {
 // after lets f happen once d has passed.
 func (w *world) after(d time.Duration, f func()) { w.push(event{at: w.now + d, act: f}) }
 
+// maxSteps is far more than any world takes in which nobody goes round in
+// circles.
+const maxSteps = 3_000_000
+
 // step lets the next thing happen.
 func (w *world) step() {
-	w.steps++
+	if w.steps++; w.steps > maxSteps {
+		w.fail("%d steps and no end", w.steps)
+	}
 	due := engine.Never
 	var who *node
 	for _, n := range w.nodes {
