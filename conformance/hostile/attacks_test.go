@@ -2,23 +2,63 @@ package hostile
 
 import (
 	"math/rand/v2"
+	"testing"
+	"time"
 
-	"cpgol/daemon/engine"
 	"cpgol/wire/exec"
 	"cpgol/wire/knet"
 	"cpgol/wire/pg"
 	"cpgol/wire/totem"
 )
 
-// An attacker holds the second node, and with it a member's place and key. Its
-// victim is the first node, but what is ordered by the ring hits all.
+// An attacker is in a member's place and has its key. How its packets reach the
+// victim is for who makes it to say.
 type attacker struct {
-	w   *world
-	r   *rand.Rand
-	own *node
+	r      *rand.Rand
+	corpus *corpus // of the ring that is attacked
+	now    func() time.Duration
+	// ring is the victim's, near a sequence number close to its last.
+	ring func() totem.RingID
+	near func() totem.Seq
+	// post sends a totem packet, datagram a knet packet in its envelope, wire
+	// bytes as they are. order has a message ordered by the ring.
+	post, datagram, wire func(b []byte)
+	order                func(message []byte)
+
 	// next is the sequence number of the next fake mcast of a row.
 	next totem.Seq
 	part uint8
+}
+
+// inside is an attacker that holds the second node of a world. Its victim is the
+// first, but what is ordered by the ring hits all.
+func inside(w *world, r *rand.Rand) *attacker {
+	own := w.nodes[1]
+	victim := func() *node { // or itself while the victim is down
+		if w.nodes[0].inside != nil {
+			return w.nodes[0]
+		}
+		return own
+	}
+	return &attacker{
+		r: r, corpus: &w.corpus, now: func() time.Duration { return w.now },
+		ring: func() totem.RingID { return victim().ring() },
+		near: func() totem.Seq {
+			if v := victim(); v.inside != nil {
+				return totem.Seq(v.engine().Stats().McastRx)
+			}
+			return 0
+		},
+		post: func(b []byte) { own.say(pick(r, uint32(1), 1, 1, 0, 3), b) },
+		datagram: func(b []byte) {
+			if own.options.sealed {
+				b = seal(w.t, r, b)
+			}
+			w.post(addrOf(pick(r, uint32(2), 2, 2, 3, 9)), addrOf(1), b)
+		},
+		wire:  func(b []byte) { w.post(addrOf(2), addrOf(1), b) },
+		order: own.order,
+	}
 }
 
 // An attack is one way to be hostile; do sends a packet or a few.
@@ -47,21 +87,6 @@ var attacks = []attack{
 	{"garbage", (*attacker).garbage},
 }
 
-func (a *attacker) victim() *node { return a.w.nodes[0] }
-
-// engine is the victim's ring, or the attacker's while the victim is down.
-func (a *attacker) engine() *engine.Engine {
-	if v := a.victim(); v.inside != nil {
-		return v.engine()
-	}
-	return a.own.engine()
-}
-
-// say sends a packet to the victim, to all, or to the third node.
-func (a *attacker) say(packet []byte) {
-	a.own.say(pick(a.r, uint32(1), 1, 1, 0, 3), packet)
-}
-
 func (a *attacker) node() totem.NodeID {
 	return pick(a.r, 1, 2, 2, 3, 0, 4, totem.NodeID(a.r.IntN(500)), totem.NodeID(edge(a.r)))
 }
@@ -83,9 +108,9 @@ func (a *attacker) list(most int) []totem.NodeID {
 	return l
 }
 
-// ring is the present ring, or one near it.
-func (a *attacker) ring() totem.RingID {
-	ring := a.engine().Ring()
+// someRing is the present ring, or one near it.
+func (a *attacker) someRing() totem.RingID {
+	ring := a.ring()
 	switch a.r.IntN(6) {
 	case 0:
 		ring.Seq += pick(a.r, uint64(4), 8, 1, 0xfffffffffffffffc)
@@ -101,79 +126,78 @@ func (a *attacker) header(t totem.Type) totem.Header {
 
 // seq is a sequence number around the victim's.
 func (a *attacker) seq() totem.Seq {
-	at := totem.Seq(a.engine().Stats().McastRx)
-	return at + pick(a.r, 0, 1, 2, 10, 16382, 16383, 16384, 0xffffffff, totem.Seq(edge(a.r)))
+	return a.near() + pick(a.r, 0, 1, 2, 10, 16382, 16383, 16384, 0xffffffff, totem.Seq(edge(a.r)))
 }
 
 func (a *attacker) mutants() {
-	list := a.w.corpus.packets
+	list := a.corpus.packets
 	if c, err := recorded(); err == nil && a.r.IntN(2) == 0 {
 		list = c.packets
 	}
 	if len(list) == 0 {
 		return
 	}
-	p := ofRing(pick(a.r, list...), a.ring())
+	p := ofRing(pick(a.r, list...), a.someRing())
 	if a.r.IntN(8) > 0 {
 		p = mutate(a.r, p)
 	}
-	a.say(p)
+	a.post(p)
 }
 
 func (a *attacker) token() {
 	m := totem.Token{
-		Header: a.header(totem.TypeToken), Seq: a.seq(), TokenSeq: a.seq(), ARU: a.seq(), ARUAddr: a.node(), Ring: a.ring(),
+		Header: a.header(totem.TypeToken), Seq: a.seq(), TokenSeq: a.seq(), ARU: a.seq(), ARUAddr: a.node(), Ring: a.someRing(),
 		Backlog: uint32(edge(a.r)), FCC: uint32(edge(a.r)), RetransFlag: uint32(pick(a.r, 0, 1, edge(a.r))),
 	}
 	for range pick(a.r, 0, 0, 1, 5, 30, 31, 90) {
-		m.Retransmits = append(m.Retransmits, totem.Retransmit{Ring: a.ring(), Seq: a.seq()})
+		m.Retransmits = append(m.Retransmits, totem.Retransmit{Ring: a.someRing(), Seq: a.seq()})
 	}
-	a.say(m.Append(nil))
+	a.post(m.Append(nil))
 }
 
 func (a *attacker) join() {
 	m := totem.Join{
 		Header: a.header(totem.TypeJoin), From: a.node(), Proc: a.list(400), Failed: a.list(400),
-		RingSeq: pick(a.r, a.ring().Seq, a.ring().Seq, edge(a.r)),
+		RingSeq: pick(a.r, a.someRing().Seq, a.someRing().Seq, edge(a.r)),
 	}
-	a.say(m.Append(nil))
+	a.post(m.Append(nil))
 }
 
 func (a *attacker) leave() {
-	m := totem.Join{From: a.node(), Proc: a.list(10), Failed: a.list(10), RingSeq: pick(a.r, a.ring().Seq, edge(a.r))}
-	a.say(m.Append(nil))
+	m := totem.Join{From: a.node(), Proc: a.list(10), Failed: a.list(10), RingSeq: pick(a.r, a.someRing().Seq, edge(a.r))}
+	a.post(m.Append(nil))
 }
 
 func (a *attacker) commitToken() {
-	m := totem.CommitToken{Header: a.header(totem.TypeCommitToken), TokenSeq: a.seq(), Ring: a.ring(), Addrs: a.list(400)}
+	m := totem.CommitToken{Header: a.header(totem.TypeCommitToken), TokenSeq: a.seq(), Ring: a.someRing(), Addrs: a.list(400)}
 	if a.r.IntN(2) == 0 {
 		m.Addrs = []totem.NodeID{1, 2, 3}
 	}
 	m.Index = a.r.IntN(len(m.Addrs) + 2)
 	for range m.Addrs {
 		m.Entries = append(m.Entries, totem.CommitEntry{
-			Ring: a.ring(), ARU: a.seq(), HighDelivered: a.seq(), Received: uint32(a.r.IntN(2)),
+			Ring: a.someRing(), ARU: a.seq(), HighDelivered: a.seq(), Received: uint32(a.r.IntN(2)),
 		})
 	}
-	a.say(m.Append(nil))
+	a.post(m.Append(nil))
 }
 
 func (a *attacker) announce() {
 	if a.r.IntN(2) == 0 {
-		a.say((&totem.HoldCancel{Header: a.header(totem.TypeHoldCancel), Ring: a.ring()}).Append(nil))
+		a.post((&totem.HoldCancel{Header: a.header(totem.TypeHoldCancel), Ring: a.someRing()}).Append(nil))
 		return
 	}
-	a.say((&totem.MergeDetect{Header: a.header(totem.TypeMergeDetect), From: a.node(), Ring: a.ring()}).Append(nil))
+	a.post((&totem.MergeDetect{Header: a.header(totem.TypeMergeDetect), From: a.node(), Ring: a.someRing()}).Append(nil))
 }
 
 // fake is an mcast of the present ring.
 func (a *attacker) fake(seq totem.Seq, encapsulated uint8, payload []byte) {
-	m := totem.Mcast{Header: a.header(totem.TypeMcast), From: a.member(), Seq: seq, Ring: a.engine().Ring(), Payload: payload}
+	m := totem.Mcast{Header: a.header(totem.TypeMcast), From: a.member(), Seq: seq, Ring: a.ring(), Payload: payload}
 	m.Encapsulated = encapsulated
 	if a.r.IntN(3) == 0 {
-		m.Header.Node, m.From, m.Ring = a.node(), a.node(), a.ring()
+		m.Header.Node, m.From, m.Ring = a.node(), a.node(), a.someRing()
 	}
-	a.say(m.Append(nil))
+	a.post(m.Append(nil))
 }
 
 func (a *attacker) mcast() {
@@ -185,14 +209,14 @@ func (a *attacker) mcast() {
 // for the messages that the ring waits for.
 func (a *attacker) nextSeq() totem.Seq {
 	if a.r.IntN(20) == 0 {
-		a.next = totem.Seq(a.engine().Stats().McastRx)
+		a.next = a.near()
 	}
 	a.next++
 	return a.next
 }
 
 func (a *attacker) encapsulated() {
-	inner := totem.Mcast{Header: a.header(totem.TypeMcast), From: a.member(), Seq: a.seq(), Ring: a.ring(), Payload: make([]byte, a.r.IntN(300))}
+	inner := totem.Mcast{Header: a.header(totem.TypeMcast), From: a.member(), Seq: a.seq(), Ring: a.someRing(), Payload: make([]byte, a.r.IntN(300))}
 	inner.Encapsulated = pick(a.r, totem.Encapsulated, totem.NotEncapsulated)
 	b := inner.Append(nil)
 	if a.r.IntN(2) == 0 {
@@ -224,9 +248,9 @@ func (a *attacker) endless() {
 	if a.r.IntN(10) == 0 {
 		f.Continuation = 0
 	}
-	m := totem.Mcast{Header: totem.Header{Node: totem.NodeID(a.r.IntN(1000)), Encapsulated: totem.NotEncapsulated}, From: 2, Ring: a.engine().Ring()}
+	m := totem.Mcast{Header: totem.Header{Node: totem.NodeID(a.r.IntN(1000)), Encapsulated: totem.NotEncapsulated}, From: 2, Ring: a.ring()}
 	m.Seq, m.Payload = a.nextSeq(), f.Append(nil)
-	a.say(m.Append(nil))
+	a.post(m.Append(nil))
 }
 
 // flood fills the window with the longest messages, but for the next one.
@@ -244,9 +268,9 @@ func (a *attacker) junk(n int) []byte {
 	return b
 }
 
-// ordered has the attacker's own node send a message through the ring.
+// ordered sends a message of a group through the ring.
 func (a *attacker) ordered(group string, message []byte) {
-	a.own.order(append(pg.AppendGroup(nil, group), message...))
+	a.order(append(pg.AppendGroup(nil, group), message...))
 }
 
 // service sends every service and function, existing or not, with sizes around
@@ -278,12 +302,12 @@ func (a *attacker) harmless(b []byte) []byte {
 // mutatedService starts from what services said before.
 func (a *attacker) mutatedService() {
 	for range 50 {
-		if len(a.w.corpus.packets) == 0 {
+		if len(a.corpus.packets) == 0 {
 			return
 		}
 		var m totem.Mcast
 		var f pg.Frame
-		if _, err := m.Decode(pick(a.r, a.w.corpus.packets...)); err != nil || m.Encapsulated != totem.NotEncapsulated {
+		if _, err := m.Decode(pick(a.r, a.corpus.packets...)); err != nil || m.Encapsulated != totem.NotEncapsulated {
 			continue
 		}
 		if _, err := f.Decode(m.Payload); err != nil || len(f.Lengths) == 0 || f.Continuation != 0 {
@@ -303,7 +327,7 @@ func (a *attacker) mutatedService() {
 }
 
 func (a *attacker) sync() {
-	ring := a.ring()
+	ring := a.someRing()
 	switch a.r.IntN(3) {
 	case 0:
 		m := exec.ServiceBuild{Ring: ring, Count: a.r.IntN(129)}
@@ -333,7 +357,7 @@ func (a *attacker) knet() {
 		m := knet.Ping{Header: h, Link: uint8(pick(a.r, 0, 0, edge(a.r))), Seq: uint16(edge(a.r)), Timed: uint8(a.r.IntN(2))}
 		copy(m.Time[:], a.junk(16))
 		if a.r.IntN(2) == 0 {
-			put64(m.Time[:], 0, uint64(a.w.now.Seconds())+uint64(a.r.IntN(3))-1)
+			put64(m.Time[:], 0, uint64(a.now().Seconds())+uint64(a.r.IntN(3))-1)
 			put64(m.Time[:], 8, uint64(a.r.IntN(1e9)))
 		}
 		b = m.Append(nil)
@@ -355,27 +379,23 @@ func (a *attacker) knet() {
 }
 
 func (a *attacker) datagrams() {
-	if list := a.w.corpus.datagrams; len(list) > 0 {
-		a.w.post(addrOf(2), addrOf(1), mutate(a.r, pick(a.r, list...)))
+	if list := a.corpus.datagrams; len(list) > 0 {
+		a.wire(mutate(a.r, pick(a.r, list...)))
 	}
 }
 
-// datagram seals a packet as the attacker's node would, and sends it.
-func (a *attacker) datagram(packet []byte) {
-	if a.w.nodes[0].options.sealed {
-		c := cryptoOf(a.w.t)
-		var iv [16]byte
-		copy(iv[:], a.junk(16))
-		packet = c.Seal(nil, packet, iv)
+// seal puts a packet into the envelope of the lab's key.
+func seal(t testing.TB, r *rand.Rand, packet []byte) []byte {
+	var iv [16]byte
+	for i := range iv {
+		iv[i] = byte(r.Uint32())
 	}
-	if len(packet) <= 65507 {
-		a.w.post(addrOf(pick(a.r, uint32(2), 2, 2, 3, 9)), addrOf(1), packet)
-	}
+	return cryptoOf(t).Seal(nil, packet, iv)
 }
 
 func (a *attacker) garbage() {
 	a.datagram(a.junk(a.r.IntN(1500)))
-	a.w.post(addrOf(2), addrOf(1), a.junk(a.r.IntN(1500)))
-	a.say(a.junk(a.r.IntN(1500)))
+	a.wire(a.junk(a.r.IntN(1500)))
+	a.post(a.junk(a.r.IntN(1500)))
 	a.ordered(pick(a.r, "a", "sync", "ykd", ""), a.junk(a.r.IntN(100)))
 }

@@ -14,7 +14,7 @@ import (
 
 var (
 	oneSeed   = flag.Uint64("seed", 0, "play this seed of TestInside only, and print what the nodes log with -v")
-	seedCount = flag.Int("seeds", 60, "how many seeds TestInside plays")
+	seedCount = flag.Int("seeds", 25, "how many seeds TestInside plays")
 	firstSeed = flag.Uint64("firstseed", 1, "the first seed TestInside plays")
 )
 
@@ -73,7 +73,7 @@ func TestAgain(t *testing.T) {
 		if err := w.healthy(time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		a := &attacker{w: w, r: r, own: w.nodes[1]}
+		a := inside(w, r)
 		for i := range 10 * len(attacks) {
 			attacks[i%len(attacks)].do(a)
 			w.run(time.Millisecond)
@@ -133,7 +133,7 @@ func play(t *testing.T, seed uint64, print bool) (healed time.Duration) {
 		t.Fatalf("before the attack: %v", err)
 	}
 	w.record = false
-	a := &attacker{w: w, r: r, own: w.nodes[1]}
+	a := inside(w, r)
 	for range p.waves {
 		for range p.packets {
 			pick(r, p.attacks...).do(a)
