@@ -1,7 +1,6 @@
 package cpg
 
 import (
-	"slices"
 	"fmt"
 	"strings"
 	"testing"
@@ -167,20 +166,9 @@ func addresses(mark string, list []abi.Address) string {
 }
 
 // table puts the table into words: all processes in their order.
-//
-// Groups of one process stand in the order in which this node learnt of them, as
-// in the reference, which differs between nodes that learn of them in a merge; no
-// client sees it but in an iteration over all groups. Here they stand by name.
 func (s *Service) describe() string {
-	all := slices.Clone([]*process(s.procs.all))
-	slices.SortStableFunc(all, func(a, b *process) int {
-		if a.node == b.node && a.pid == b.pid {
-			return a.group.name.Compare(&b.group.name)
-		}
-		return 0 // in order already
-	})
 	var b strings.Builder
-	for _, p := range all {
+	for _, p := range s.procs.all {
 		fmt.Fprintf(&b, "%d.%d@%s ", p.node, p.pid, p.group.name)
 	}
 	return strings.TrimSpace(b.String())
