@@ -50,6 +50,8 @@
 //   - A node with new members starts a message over that it has sent in part. In
 //     the reference those members that know its beginning deliver it, and the
 //     others do not (see startOver).
+//   - In recovery a message that somebody has sent again already is not sent once
+//     more; in the reference every holder sends every message.
 //   - Messages and merge announcements from a ring that their sender, a member of
 //     this one, has left for it are dropped as late; the reference gathers. (It
 //     has the same rule for joins.)
