@@ -11,8 +11,8 @@ import (
 
 // phase says whether a synchronisation runs. From the transitional configuration
 // until every service is in step, only what is sent meanwhile goes out, and what
-// is received belongs to the second set of assemblies (totem.md 4.6). Both ends
-// change over at the same message of the order: the last barrier.
+// is received after the regular one belongs to the second set of assemblies. Both
+// ends change back at the same message of the order: the last barrier.
 type phase struct {
 	n       *Node
 	running bool
@@ -28,6 +28,9 @@ func (n *Node) configure(c *engine.Configuration) {
 			n.normal.Forget(id)
 			n.trans.Forget(id)
 		}
+	} else {
+		// Not before: the old ring's last messages follow the transitional
+		// configuration (exec/totemsrp.c:memb_state_operational_enter).
 		n.assembler = &n.trans
 	}
 	for _, id := range c.Left {
