@@ -61,7 +61,7 @@ func (e *Engine) file(q *sortQueue, m *totem.Mcast, packet []byte) bool {
 	case m.From != m.Node || !slices.Contains(e.speakers(), m.From):
 		e.stats.McastStrange++
 		return false
-	case !q.inWindow(m.Seq):
+	case !q.plausible(m.Seq, e.cfg.WindowSize):
 		e.stats.McastWindow++
 		return false
 	case q.get(m.Seq) != nil:

@@ -31,6 +31,11 @@ func (g *gather) isLowest(n totem.NodeID) bool {
 	return len(c) > 0 && slices.Min(c) == n
 }
 
+// maxCandidates leaves room for nodes that others know and we do not: lists of the
+// reference overflow when theirs and ours together are more than a ring can have
+// (memb_set_merge).
+const maxCandidates = totem.MaxNodes - 32
+
 // full reports whether more nodes, candidates or given up, would exceed the
 // largest membership: both lists must fit into a join.
 func (g *gather) full(more ...[]totem.NodeID) bool {
@@ -38,7 +43,7 @@ func (g *gather) full(more ...[]totem.NodeID) bool {
 	for _, m := range more {
 		all = merge(all, m)
 	}
-	return len(all) > totem.MaxNodes
+	return len(all) > maxCandidates
 }
 
 // enterGather looks for members anew (memb_state_gather_enter).

@@ -143,6 +143,7 @@ func TestMemoryBound(t *testing.T) {
 	r := formRing(t, 2, func(c *Config) { c.NetMTU = 65536 })
 	n := r.nodes[2]
 	m := totem.Mcast{Header: totem.Header{Node: 1, Encapsulated: 2}, From: 1, Ring: n.ring, Payload: make([]byte, 65000)}
+	n.regular.assigned += 6000
 	for i := range totem.Seq(6000) {
 		m.Seq = n.regular.aru + 2 + i
 		n.Receive(r.now, m.Append(nil), &n.out)

@@ -154,3 +154,57 @@ func TestMcastOfStrangers(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Numbers that no honest ring comes to are not believed, because nodes of the
+// reference end themselves when they are passed on to them.
+func TestNumbersOutOfReach(t *testing.T) {
+	r := formRing(t, 3, nil)
+	n := r.nodes[2]
+	for range 3 {
+		r.send(1, "something")
+	}
+	r.until(func() bool { return r.allHave(3) && n.released == n.delivered })
+	q, ws := n.regular, totem.Seq(n.cfg.WindowSize)
+	base := n.released
+	for _, tt := range []struct {
+		seq  totem.Seq
+		want bool
+	}{{base, true}, {base + 1, true}, {base + window - ws, true}, {base + window - ws + 2, false}, {base + window, false}, {base - 1, false}} {
+		if got := q.assignable(tt.seq, n.cfg.WindowSize); got != tt.want {
+			t.Errorf("token up to %d after %d: %v", tt.seq, base, got)
+		}
+	}
+	for _, tt := range []struct {
+		assigned, seq totem.Seq
+		want          bool
+	}{
+		{base, base + 1, true}, {base, base + 1024, true}, {base, base + 1025, false}, {base, base, false},
+		{base + window - ws, base + window - 4*ws, true}, {base + window - ws, base + window - 4*ws + 1, false},
+	} {
+		q.assigned = tt.assigned
+		if got := q.plausible(tt.seq, n.cfg.WindowSize); got != tt.want {
+			t.Errorf("message %d after %d, with numbers up to %d: %v", tt.seq, base, tt.assigned, got)
+		}
+	}
+	q.assigned = base
+	m := totem.Mcast{Header: totem.Header{Node: 1, Encapsulated: totem.NotEncapsulated}, From: 1, Ring: n.ring, Seq: base + 2000}
+	n.Receive(r.now, m.Append(nil), &n.out)
+	r.perform(n)
+	if n.Stats().McastWindow != 1 || q.high != base {
+		t.Errorf("message 2000 ahead: refused %d, highest %d after %d", n.Stats().McastWindow, q.high, base)
+	}
+	r.send(3, "still here")
+	r.until(func() bool { return r.allHave(4) })
+}
+
+// The largest window that a configuration can ask for still works.
+func TestLargestWindow(t *testing.T) {
+	r := formRing(t, 3, func(c *Config) { c.WindowSize, c.MaxMessages = window, window })
+	for i := range 30 {
+		for id := range totem.NodeID(3) {
+			r.send(id+1, string(make([]byte, 2000+i)))
+		}
+	}
+	r.until(func() bool { return r.allHave(90) })
+	r.wantSameMessages()
+}

@@ -29,12 +29,14 @@ type slot struct {
 // old ring's survives attempts to form a new one; the reference saves and
 // restores it (old_ring_state_save).
 type sortQueue struct {
-	head  totem.Seq // the first number not yet released
-	aru   totem.Seq // all up to here were received
-	high  totem.Seq // the highest number received
-	slots []slot
-	held  int // bytes
-	pool  *pool
+	head totem.Seq // the first number not yet released
+	aru  totem.Seq // all up to here were received
+	high totem.Seq // the highest number received
+	// assigned is the highest number that a token said to have been assigned.
+	assigned totem.Seq
+	slots    []slot
+	held     int // bytes
+	pool     *pool
 }
 
 func newSortQueue(p *pool, start totem.Seq) *sortQueue {
@@ -49,13 +51,32 @@ func (q *sortQueue) reset(start totem.Seq) {
 		q.clear(&q.slots[i])
 	}
 	// As in the reference, the number before the first is in the window too.
-	q.head, q.aru, q.high = start, start, start
+	q.head, q.aru, q.high, q.assigned = start, start, start, start
 }
 
 func (q *sortQueue) at(s totem.Seq) *slot { return &q.slots[s%window] }
 
 // inWindow reports whether s has a slot now (sq_in_range).
 func (q *sortQueue) inWindow(s totem.Seq) bool { return s-q.head < window }
+
+// assignable reports whether a token may say that numbers up to s were assigned:
+// no node goes further beyond what it has released, and so beyond what all have
+// received (windowLimit). A node of the reference ends itself when it is further
+// from what it has received than the window is long (orf_token_rtr).
+func (q *sortQueue) assignable(s totem.Seq, windowSize int) bool {
+	return uint32(s-q.aru) < window && uint32(s+1-q.head) <= window-uint32(windowSize)+1
+}
+
+// plausible reports whether a message may have number s by now: the rotation that
+// the token is in assigns no more than a window, or a few if nodes differ in what
+// that is. Above the window's last part no message is taken either, though nodes
+// may send it when one of them receives nothing for long: one of the reference
+// that has released a little less than this node ends itself when such a message
+// is sent to it again (messages_deliver_to_app, sq_item_add).
+func (q *sortQueue) plausible(s totem.Seq, windowSize int) bool {
+	few := totem.Seq(max(8*windowSize, 1024))
+	return s-q.head < window-totem.Seq(min(4*windowSize, window/4)) && s.AtMost(q.assigned+few)
+}
 
 // get returns the slot of message s, or nil if it is missing or out of the
 // window.

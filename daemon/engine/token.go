@@ -36,7 +36,7 @@ func (e *Engine) receiveToken(packet []byte, out *Output) {
 		if t.TokenSeq.AtMost(e.token.lastTokenSeq) {
 			return // 7: sent again
 		}
-		if uint32(t.Seq-e.current().aru) >= window {
+		if !e.current().assignable(t.Seq, e.cfg.WindowSize) {
 			e.stats.TokenGap++
 			return
 		}
@@ -75,8 +75,9 @@ func (e *Engine) visit(t *totem.Token, forward bool, out *Output) bool {
 	}
 	allowed = windowLimit(&e.cfg, allowed, e.released, t.Seq) // 13
 	sent := e.sendQueued(t, q, allowed, out)                  // 14
-	e.flow.update(t, resent+sent)                             // 15
-	updateARU(t, q.aru, e.cfg.Node)                           // 16
+	q.assigned = t.Seq
+	e.flow.update(t, resent+sent)   // 15
+	updateARU(t, q.aru, e.cfg.Node) // 16
 	if t.ARU == lastARU && t.ARUAddr != 0 {
 		e.token.aruCount++ // 17
 	} else {
