@@ -14,6 +14,9 @@ import (
 // it is next armed.
 type Config struct {
 	Node totem.NodeID
+	// Nodes are the configured ones, this one too: no other can be in a ring.
+	// Nil means that any can.
+	Nodes []totem.NodeID
 
 	Token           time.Duration // a token later than this is lost
 	TokenRetransmit time.Duration // resend the last token after this silence

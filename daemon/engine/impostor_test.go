@@ -208,3 +208,36 @@ func TestLargestWindow(t *testing.T) {
 	r.until(func() bool { return r.allHave(90) })
 	r.wantSameMessages()
 }
+
+// Nodes that are not configured are no candidates, whoever names them.
+func TestUnconfiguredNodes(t *testing.T) {
+	configured := []totem.NodeID{1, 2, 3}
+	r := formRing(t, 3, func(c *Config) { c.Nodes = configured })
+	n := r.nodes[2]
+	ring := n.ring
+	receive := func(m totem.Message) {
+		n.Receive(r.now, m.Append(nil), &n.out)
+		r.perform(n)
+	}
+	h := totem.Header{Node: 9}
+	receive(&totem.Join{Header: h, From: 9, Proc: []totem.NodeID{9, 1}, RingSeq: ring.Seq})
+	receive(&totem.MergeDetect{Header: h, From: 9, Ring: totem.RingID{Rep: 9, Seq: 99}})
+	receive(&totem.Mcast{Header: h, From: 9, Ring: totem.RingID{Rep: 9, Seq: 99}})
+	if n.State() != StateOperational || n.Stats().JoinStrange != 3 {
+		t.Errorf("strangers called away a ring: %v, refused %d", n.State(), n.Stats().JoinStrange)
+	}
+	for i := range 5 {
+		j := totem.Join{Header: totem.Header{Node: 1}, From: 1, Proc: []totem.NodeID{1, 2, 3}, RingSeq: n.ring.Seq}
+		for k := range totem.NodeID(200) {
+			j.Proc = append(j.Proc, 1000*totem.NodeID(i)+k+10)
+			j.Failed = append(j.Failed, 1000*totem.NodeID(i)+k+500)
+		}
+		receive(&j)
+		if !sameSet(n.gather.proc, configured) || len(n.gather.failed) > 0 || slices.Contains(n.gather.consensus, 1) {
+			t.Errorf("candidates %v, failed %v, agreed %v", n.gather.proc, n.gather.failed, n.gather.consensus)
+		}
+	}
+	r.until(r.together)
+	r.remove(3)
+	r.until(func() bool { return len(n.Members()) == 2 })
+}

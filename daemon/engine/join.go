@@ -14,7 +14,8 @@ func (e *Engine) receiveJoin(packet []byte, out *Output) {
 		e.refuse(err, out)
 		return
 	}
-	if j.From == 0 || j.From == e.cfg.Node && !e.loops.has(packet) || e.gather.full(j.Proc, j.Failed, []totem.NodeID{j.From}) {
+	strangers := e.dropStrangers(&j)
+	if j.From == 0 || !e.knows(j.From) || j.From == e.cfg.Node && !e.loops.has(packet) || e.gather.full(j.Proc, j.Failed, []totem.NodeID{j.From}) {
 		e.stats.JoinStrange++
 		return
 	}
@@ -33,13 +34,13 @@ func (e *Engine) receiveJoin(packet []byte, out *Output) {
 		// it they would bring those along, and two rings that meet while they
 		// form would exclude each other again and again. Strangers wait.
 		if !e.ignoresJoin(&j) && (e.settled || slices.Contains(e.members, j.From)) {
-			e.processJoin(&j, out)
+			e.processJoin(&j, strangers, out)
 			if e.state == StateOperational {
 				e.enterGather(JoinOperational, out)
 			}
 		}
 	case StateGather:
-		e.processJoin(&j, out)
+		e.processJoin(&j, strangers, out)
 	case StateCommit, StateRecovery:
 		if !slices.Contains(e.commit.members, j.From) || j.RingSeq < e.ring.Seq {
 			return // not of this attempt, or from before it
@@ -64,11 +65,29 @@ func (e *Engine) ignoresJoin(j *totem.Join) bool {
 		slices.Contains(e.members, j.From) && j.RingSeq < e.ring.Seq
 }
 
-// processJoin compares a proposal with ours (memb_join_process).
-func (e *Engine) processJoin(j *totem.Join, out *Output) {
+// dropStrangers takes nodes that are not configured out of a proposal and reports
+// whether there were any: then it is not the same as ours, whatever is left of it.
+// The reference takes all, as many as it is told in the course of time, and
+// overruns its lists of 384 (memb_set_merge); they must not have them from us.
+func (e *Engine) dropStrangers(j *totem.Join) bool {
+	stranger := func(n totem.NodeID) bool { return !e.knows(n) }
+	before := len(j.Proc) + len(j.Failed)
+	j.Proc = slices.DeleteFunc(j.Proc, stranger)
+	j.Failed = slices.DeleteFunc(j.Failed, stranger)
+	return len(j.Proc)+len(j.Failed) < before
+}
+
+// knows reports whether a node can be a candidate.
+func (e *Engine) knows(n totem.NodeID) bool {
+	return e.cfg.Nodes == nil || slices.Contains(e.cfg.Nodes, n)
+}
+
+// processJoin compares a proposal with ours (memb_join_process). One that named
+// strangers differs.
+func (e *Engine) processJoin(j *totem.Join, strangers bool, out *Output) {
 	g := &e.gather
 	e.noteLeave(j, out)
-	if !sameSet(j.Proc, g.proc) || !sameSet(j.Failed, g.failed) {
+	if strangers || !sameSet(j.Proc, g.proc) || !sameSet(j.Failed, g.failed) {
 		if e.mergeJoin(j) {
 			e.enterGather(MergeJoin, out)
 		}

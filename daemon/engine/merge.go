@@ -34,7 +34,7 @@ func (e *Engine) receiveMergeDetect(packet []byte, out *Output) {
 func (e *Engine) foreign(from totem.NodeID, ring totem.RingID, operational, gathering GatherReason, out *Output) {
 	self := []totem.NodeID{from}
 	switch {
-	case from == 0 || e.gather.full(self):
+	case from == 0 || !e.knows(from) || e.gather.full(self):
 		e.stats.JoinStrange++
 	case e.state == StateOperational && e.settled:
 		if slices.Contains(e.members, from) && ring.Seq < e.ring.Seq {

@@ -119,8 +119,12 @@ func (n *Node) openEngine() error {
 // engineConfig picks the engine's part of the configuration.
 func engineConfig(c *conf.Config) engine.Config {
 	t := c.Totem
+	var nodes []totem.NodeID
+	for _, n := range c.Nodes {
+		nodes = append(nodes, totem.NodeID(n.ID))
+	}
 	return engine.Config{
-		Node:  totem.NodeID(c.Self),
+		Node: totem.NodeID(c.Self), Nodes: nodes,
 		Token: t.Token, TokenRetransmit: t.TokenRetransmit, Hold: t.Hold, Join: t.Join, SendJoin: t.SendJoin,
 		Consensus: t.Consensus, Merge: t.Merge, MaxNetworkDelay: t.MaxNetworkDelay, TokenWarning: t.TokenWarning,
 		HeartbeatFailures: t.HeartbeatFailures, FailToReceive: t.FailToReceive, SeqUnchanged: t.SeqUnchanged,
