@@ -40,6 +40,10 @@ func (e *Engine) receiveCommitToken(packet []byte, out *Output) {
 		e.refuse(err, out)
 		return
 	}
+	if e.state != StateOperational && c.Node != before(c.Addrs, e.cfg.Node) {
+		e.stats.TokenStrange++
+		return
+	}
 	switch e.state {
 	case StateGather:
 		if c.Ring.Seq <= e.ring.Seq || !sameSet(c.Addrs, e.gather.candidates()) {

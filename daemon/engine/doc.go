@@ -58,6 +58,7 @@
 //   - A join in this node's own name that is not its own coming back is refused,
 //     and so are messages on a ring from others than its members, each in its own
 //     name. Those a member gives up count towards the largest membership.
+//   - Tokens of both kinds are taken only from the member whose turn is before.
 //   - Only configured nodes are candidates, whoever names others.
 //   - What a token says that cannot be is put right (repair.go).
 //   - Claims of a ring sequence near the end of its 64 bits are believed slowly

@@ -96,7 +96,8 @@ func TestFarRingSequence(t *testing.T) {
 					r.perform(n)
 				}
 				n.ForceGather(r.now, &n.out)
-				c := totem.CommitToken{Header: totem.Header{Node: 9}, Ring: totem.RingID{Rep: 9, Seq: seq}, Addrs: n.gather.candidates()}
+				c := totem.CommitToken{Ring: totem.RingID{Rep: 9, Seq: seq}, Addrs: n.gather.candidates()}
+				c.Node = before(c.Addrs, id)
 				c.Entries = make([]totem.CommitEntry, len(c.Addrs))
 				c.Index = slices.Index(c.Addrs, id)
 				n.Receive(r.now, c.Append(nil), &n.out)
@@ -240,4 +241,32 @@ func TestUnconfiguredNodes(t *testing.T) {
 	r.until(r.together)
 	r.remove(3)
 	r.until(func() bool { return len(n.Members()) == 2 })
+}
+
+// Tokens come from the member before, never from another.
+func TestTokensFromElsewhere(t *testing.T) {
+	r := formRing(t, 3, nil)
+	n := r.nodes[2]
+	ring, was := n.ring, n.Stats().TokenStrange
+	for _, from := range []totem.NodeID{3, 2, 9, 0} {
+		m := totem.Token{Header: totem.Header{Node: from}, Ring: ring, TokenSeq: n.token.lastTokenSeq + 5, Seq: n.regular.assigned}
+		n.Receive(r.now, m.Append(nil), &n.out)
+		r.perform(n)
+	}
+	if got := n.Stats().TokenStrange - was; got != 4 || n.ring != ring {
+		t.Errorf("refused %d", got)
+	}
+	n.ForceGather(r.now, &n.out)
+	r.perform(n)
+	r.until(func() bool {
+		return n.State() == StateGather && sameSet(n.gather.candidates(), []totem.NodeID{1, 2, 3})
+	})
+	c := totem.CommitToken{Header: totem.Header{Node: 3}, Ring: totem.RingID{Rep: 1, Seq: ring.Seq + 4}, Addrs: []totem.NodeID{1, 2, 3}, Index: 1}
+	c.Entries = make([]totem.CommitEntry, 3)
+	n.Receive(r.now, c.Append(nil), &n.out)
+	r.perform(n)
+	if n.State() != StateGather {
+		t.Errorf("took a commit token from the member behind: %v", n.State())
+	}
+	r.until(r.together)
 }

@@ -60,11 +60,12 @@ func (q *sortQueue) at(s totem.Seq) *slot { return &q.slots[s%window] }
 func (q *sortQueue) inWindow(s totem.Seq) bool { return s-q.head < window }
 
 // assignable reports whether a token may say that numbers up to s were assigned:
-// no node goes further beyond what it has released, and so beyond what all have
-// received (windowLimit). A node of the reference ends itself when it is further
-// from what it has received than the window is long (orf_token_rtr).
+// never less than before, and no node goes further beyond what it has released,
+// and so beyond what all have received, than windowLimit lets it. A node of the
+// reference ends itself when a token is behind what it has received, or further
+// from it than the window is long (orf_token_rtr).
 func (q *sortQueue) assignable(s totem.Seq, windowSize int) bool {
-	return uint32(s-q.aru) < window && uint32(s+1-q.head) <= window-uint32(windowSize)+1
+	return !s.Before(q.assigned) && uint32(s-q.aru) < window && uint32(s+1-q.head) <= window-uint32(windowSize)+1
 }
 
 // plausible reports whether a message may have number s by now: the rotation that

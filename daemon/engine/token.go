@@ -1,6 +1,10 @@
 package engine
 
-import "cpgol/wire/totem"
+import (
+	"slices"
+
+	"cpgol/wire/totem"
+)
 
 // tokenState is what a node remembers from one visit of the token to the next.
 type tokenState struct {
@@ -36,6 +40,10 @@ func (e *Engine) receiveToken(packet []byte, out *Output) {
 		if t.TokenSeq.AtMost(e.token.lastTokenSeq) {
 			return // 7: sent again
 		}
+		if t.Node != before(e.commit.members, e.cfg.Node) {
+			e.stats.TokenStrange++
+			return
+		}
 		if !e.current().assignable(t.Seq, e.cfg.WindowSize) {
 			e.stats.TokenGap++
 			return
@@ -48,6 +56,16 @@ func (e *Engine) receiveToken(packet []byte, out *Output) {
 	} else {
 		e.timers.stop(timerHeartbeat)
 	}
+}
+
+// before is the member whose turn is before n's: nobody else passes the token to
+// n, the first or again.
+func before(members []totem.NodeID, n totem.NodeID) totem.NodeID {
+	i := slices.Index(members, n)
+	if i < 0 {
+		return 0
+	}
+	return members[(i+len(members)-1)%len(members)]
 }
 
 // visit handles a token that is for this node now. It returns whether the token
