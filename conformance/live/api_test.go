@@ -143,7 +143,7 @@ var apiScripts = []apiScript{
 		{"a", "init 0 v1"}, {"a", "join 0 y*128"}, {"a", "finalize 0"},
 		{"a", "init 1 v1"}, {"a", "join 1 p"}, {"a", "events 1 1"}, {"a", "zero 1 1000"}, {"a", "quiet 1 101"},
 		{"c", "init 0 v1"}, {"c", "join 0 p"}, {"c", "events 0 1"}, {"a", "events 1 1"}, {"a", "leave 1 p"}, {"a", "events 1 1"},
-		{"c", "mcast 0 1 10"}, {"a", "quiet 1 102"}, {"a", "join 1 p*1"}, {"a", "members 1 p"},
+		{"c", "mcast 0 1 10"}, {"a", "quiet 1 102"}, {"a", "join 1 p*1"}, {"a", "quiet 1 300"}, {"a", "members 1 p"},
 		{"a", "init 2 v1"}, {"a", "join 2 q"}, {"a", "events 2 1"}, {"a", "leave 2 other"}, {"a", "quiet 2 103"}, {"a", "members 2 q"},
 		{"b", "init 0 v1"}, {"b", "join 0 -"}, {"b", "events 0 1"}, {"b", "die"}, {"a", "quiet 2 104"}, {"a", "members 2 -"},
 	}, differs: map[call]string{
@@ -152,6 +152,7 @@ var apiScripts = []apiScript{
 		{"a", "quiet 1 101"}:  "zero copy is not supported, as in stock after 3.1.10",
 		{"a", "quiet 1 102"}:  "stock, since 3.0.3, tells a connection of its group for ever after it has left",
 		{"a", "join 1 p*1"}:   "stock, since 3.0.3, keeps a connection from joining again",
+		{"a", "quiet 1 300"}:  "stock, since 3.0.3, keeps a connection from joining again",
 		{"a", "members 1 p"}:  "stock, since 3.0.3, keeps a connection from joining again",
 		{"a", "quiet 2 103"}:  "stock leaves the group that the request names, not the one that the connection is in",
 		{"a", "members 2 q"}:  "stock leaves the group that the request names, not the one that the connection is in",

@@ -78,35 +78,51 @@ func TestQuorum(t *testing.T) {
 	for _, s := range stories {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			ring := lab.Ring{Transport: "udpu", Token: 500, Quorum: strings.ReplaceAll(s.quorum, "; ", "\n") + "\n"}
-			var all []*cluster
-			casts := asked("ssss", "soso")
-			if s.alone && !onlyStock() {
-				casts = append(casts, "oooo")
+			// Votes hang on times: a window that ends, a node that is found missing. On a
+			// machine with other work to do a story may come out otherwise once; what is
+			// really different is so again.
+			d := s.play(t)
+			if d != "" {
+				t.Logf("played again, because of %s", d)
+				d = s.play(t)
 			}
-			for _, cast := range casts {
-				c := newCluster(t, cast[:s.nodes], lab.Options{}, ring)
-				for id, votes := range s.votes {
-					node := fmt.Sprintf("nodeid: %d\n", id)
-					c.conf = strings.Replace(c.conf, node, node+fmt.Sprintf("    quorum_votes: %d\n", votes), 1)
-				}
-				all = append(all, c)
-			}
-			told := make([][]chapter, len(all))
-			each(t, all, func(i int, c *cluster) (err error) {
-				told[i], err = c.live(s.steps)
-				return err
-			})
-			for i, c := range all[1:] {
-				for n, want := range told[0] {
-					if d := cmp.Diff(want.told, told[i+1][n].told); d != "" {
-						t.Errorf("step %d, %s: with stock (-), in %s (+):\n%s", n+1, want.step, c.cast, d)
-						break // what follows may follow from it
-					}
-				}
+			if d != "" {
+				t.Error(d)
 			}
 		})
 	}
+}
+
+// play plays the story with stock daemons and with ours among them, and says
+// what was different, if anything was.
+func (s *story) play(t *testing.T) string {
+	ring := lab.Ring{Transport: "udpu", Token: 500, Quorum: strings.ReplaceAll(s.quorum, "; ", "\n") + "\n"}
+	var all []*cluster
+	casts := asked("ssss", "soso")
+	if s.alone && !onlyStock() {
+		casts = append(casts, "oooo")
+	}
+	for _, cast := range casts {
+		c := newCluster(t, cast[:s.nodes], lab.Options{}, ring)
+		for id, votes := range s.votes {
+			node := fmt.Sprintf("nodeid: %d\n", id)
+			c.conf = strings.Replace(c.conf, node, node+fmt.Sprintf("    quorum_votes: %d\n", votes), 1)
+		}
+		all = append(all, c)
+	}
+	told := make([][]chapter, len(all))
+	each(t, all, func(i int, c *cluster) (err error) {
+		told[i], err = c.live(s.steps)
+		return err
+	})
+	for i, c := range all[1:] {
+		for n, want := range told[0] {
+			if d := cmp.Diff(want.told, told[i+1][n].told); d != "" {
+				return fmt.Sprintf("step %d, %s: with stock (-), in %s (+):\n%s", n+1, want.step, c.cast, d)
+			}
+		}
+	}
+	return ""
 }
 
 // A chapter is a step and what the nodes said afterwards.
