@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"cpgol/daemon/logs"
 )
@@ -26,6 +27,14 @@ func more(silent int) string {
 		return ""
 	}
 	return fmt.Sprintf(" (and %d more)", silent)
+}
+
+// damped is a subsystem's log for what it tells of memberships.
+func (n *Node) damped(subsystem string) *slog.Logger {
+	return logs.Damped(logs.Subsystem(n.log, subsystem), logs.Clock{
+		Now:   n.Now,
+		After: func(d time.Duration, f func()) { n.timers.after(n.Now()+d, f) },
+	})
 }
 
 // limited is a subsystem's log for a service whose lines peers can cause.

@@ -30,6 +30,7 @@ type Node struct {
 	cfg   *conf.Config
 	log   *slog.Logger         // MAIN
 	totem *slog.Logger         // TOTEM
+	ready *slog.Logger         // MAIN, for what comes with each membership
 	knet  *slog.Logger         // KNET
 	limit logs.Limiter         // of what was refused
 	other logs.Limiter         // of other lines that peers can cause
@@ -98,7 +99,8 @@ func New(c *conf.Config, log *slog.Logger) (n *Node, err error) {
 
 // newNode is a node that nothing is opened for yet.
 func newNode(c *conf.Config, log *slog.Logger, clock func() time.Duration) *Node {
-	n := &Node{cfg: c, log: log, totem: logs.Subsystem(log, "TOTEM"), knet: logs.Subsystem(log, "KNET"), clock: clock}
+	n := &Node{cfg: c, log: log, knet: logs.Subsystem(log, "KNET"), clock: clock}
+	n.totem, n.ready = n.damped("TOTEM"), n.damped("MAIN")
 	n.ring = ringFileOf(c.StateDir, c.Self)
 	n.deliver = n.message
 	n.phase.n = n
@@ -144,7 +146,7 @@ func (n *Node) addServices() error {
 		return fmt.Errorf("quorum.provider: %q is no provider; corosync_votequorum is", provider)
 	}
 	q := quorum.New(n, provider != "")
-	q.Log = logs.Subsystem(n.log, "QUORUM")
+	q.Log = n.damped("QUORUM")
 	c := cfg.New(n, n.keys, links{n})
 	c.Log = n.limited("CFG")
 	n.cmap = cmap.New(n, n.keys, stats{n})

@@ -57,7 +57,7 @@ func (p *phase) done() {
 	p.running, p.ever = false, true
 	n.assembler = &n.normal
 	n.engine.SyncDone(n.Now(), &n.out)
-	n.log.Log(context.Background(), levelNotice, "Completed service synchronization, ready to provide service.")
+	n.ready.Log(context.Background(), levelNotice, "Completed service synchronization, ready to provide service.")
 	notify("READY=1")
 }
 
