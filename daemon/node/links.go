@@ -77,12 +77,16 @@ func (l links) NodeStatus(id totem.NodeID) (st abi.CfgNodeStatus, ok bool) {
 	if !ok {
 		return st, false
 	}
-	st.OnwireMin, st.OnwireMax, st.OnwireVersion = 1, 1, 1
+	// On-wire versions stay 0: libknet tells of them since its second release.
 	if id == l.n.Self() {
 		st.Reachable = true
 		// Only the first link, which loops back, is known to the reference.
 		first := l.n.cfg.Links[0]
-		st.Links[first.Number] = abi.CfgLink{Enabled: true, Connected: true, Source: first.Local.String()}
+		self := k.State().Loop()
+		st.Links[first.Number] = abi.CfgLink{
+			Enabled: self.Enabled, Connected: self.Connected, MTU: uint32(self.MTU),
+			Source: first.Local.String(), Target: first.Local.String(),
+		}
 		return st, true
 	}
 	st.Reachable = k.State().Reachable(uint16(id))
