@@ -30,13 +30,20 @@ type Client struct {
 }
 
 // BuildClient compiles one of the C programs of conformance/cclient into dir
-// and returns its path.
-func BuildClient(dir, name string) (string, error) {
+// and returns its path. Without libraries it is linked with libcpg.
+func BuildClient(dir, name string, libraries ...string) (string, error) {
+	if len(libraries) == 0 {
+		libraries = []string{"cpg"}
+	}
 	_, here, _, _ := runtime.Caller(0)
 	source := filepath.Join(filepath.Dir(here), "..", "cclient", name+".c")
 	binary := filepath.Join(dir, name)
-	if err := run("gcc", "-O2", "-Wall", "-o", binary, source, "-lcpg"); err != nil {
-		return "", fmt.Errorf("needs gcc and libcpg-dev (run `make setup` as root): %w", err)
+	args := []string{"-O2", "-Wall", "-o", binary, source}
+	for _, l := range libraries {
+		args = append(args, "-l"+l)
+	}
+	if err := run("gcc", args...); err != nil {
+		return "", fmt.Errorf("needs gcc and lib{%s}-dev (run `make setup` as root): %w", strings.Join(libraries, ","), err)
 	}
 	return binary, nil
 }

@@ -245,7 +245,9 @@ func (h *Host) Ring() (ring string, members []int, err error) {
 		if err != nil {
 			return "", nil, err
 		}
-		members = append(members, int(id))
+		if id != 0 { // that is the quorum device
+			members = append(members, int(id))
+		}
 	}
 	return m[1], members, nil
 }

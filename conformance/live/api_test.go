@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 	"cpgol/conformance/lab"
 )
 
-// A call is a command for one of the processes; see conformance/cclient/cpgapi.c.
+// A call is a command for one of the processes; see conformance/cclient/cpgapi.c
+// and libapi.c. A command that begins with ! is not waited for, until "answer".
 type call struct {
 	process string // see hostOf; without one, something befalls the cluster
 	command string
@@ -171,7 +173,12 @@ func TestAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := grown(t, lab.Options{}, lab.Ring{Transport: "knet", Token: 1000}, asked("ss", "os", "so", "oo")...)
-	for _, script := range apiScripts {
+	perform(t, all, binary, apiScripts)
+}
+
+// perform plays scripts in clusters, of which the first is the reference's.
+func perform(t *testing.T, all []*cluster, binary string, scripts []apiScript) {
+	for _, script := range scripts {
 		t.Run(script.name, func(t *testing.T) {
 			told := make([][]answer, len(all))
 			each(t, all, func(i int, c *cluster) (err error) {
@@ -249,8 +256,11 @@ func (p *player) call(k call) (told []string, err error) {
 		p.running[k.process] = process
 		p.names[strconv.Itoa(process.PID())] = k.process
 	}
-	if err := process.Tell(k.command); err != nil {
-		return nil, err
+	command, later := strings.CutPrefix(k.command, "!")
+	if command != "answer" {
+		if err := process.Tell(command); err != nil || later {
+			return nil, err
+		}
 	}
 	begin := p.seen[k.process]
 	length := 0

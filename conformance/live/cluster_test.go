@@ -80,7 +80,8 @@ func (c *cluster) grow() error {
 }
 
 // do lets something befall the cluster: "start 2", "kill 2", "stop 2", "cut 2",
-// "join 2"; "ring 1 2" waits until the members of the ring are just these.
+// "join 2"; "ring 1 2" waits until the members of the ring are just these, "ended 2"
+// until a daemon has ended by itself.
 func (c *cluster) do(what string) error {
 	words := strings.Fields(what)
 	var ids []int
@@ -97,7 +98,12 @@ func (c *cluster) do(what string) error {
 	for _, id := range ids {
 		h := c.Hosts[id-1]
 		f, ok := map[string]func() error{
-			"start": func() error { return c.start(id) }, "kill": h.Kill, "stop": h.Stop, "cut": h.Cut, "join": h.Join,
+			"start": func() error { return c.start(id) }, "kill": h.Kill, "stop": h.Stop, "cut": h.Cut, "join": h.Join, "ended": func() error {
+				if _, ended := h.Ended(10 * time.Second); !ended {
+					return fmt.Errorf("node %d runs still", id)
+				}
+				return nil
+			},
 		}[words[0]]
 		if !ok {
 			return fmt.Errorf("%q is nothing that can befall a cluster", what)
