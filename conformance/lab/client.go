@@ -125,11 +125,13 @@ func (c *Client) Go() error {
 	return err
 }
 
-// Quit asks the client to leave its group and end, and waits for that.
+// Quit asks the client to leave its group and end, and waits for that and for
+// the rest of what it says.
 func (c *Client) Quit() error {
 	fmt.Fprintln(c.in, "quit")
 	select {
 	case <-c.proc.done:
+		c.Wait(5*time.Second, func([]string) bool { return false })
 		return nil
 	case <-time.After(10 * time.Second):
 		c.end()

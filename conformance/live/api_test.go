@@ -168,6 +168,7 @@ func TestAPI(t *testing.T) {
 	if err := lab.Available(); err != nil {
 		t.Skip(err)
 	}
+	t.Parallel()
 	binary, err := lab.BuildClient(t.TempDir(), "cpgapi")
 	if err != nil {
 		t.Fatal(err)

@@ -99,6 +99,7 @@ func TestLibraries(t *testing.T) {
 		{"plain", "", libraryScripts}, {"device", deviceQuorum, deviceScripts},
 	} {
 		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
 			all := grown(t, lab.Options{}, lab.Ring{Transport: "knet", Token: 1000, Quorum: k.quorum}, asked("ss", "os", "so", "oo")...)
 			perform(t, all, binary, k.scripts)
 		})

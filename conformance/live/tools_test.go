@@ -109,6 +109,7 @@ func TestTools(t *testing.T) {
 	if err := lab.Available(); err != nil {
 		t.Skip(err)
 	}
+	t.Parallel()
 	b := newBench(t, lab.Options{}, lab.Ring{Transport: "knet", Token: 1000, Totem: map[string]string{"config_version": "3"}})
 	b.join(1, "first", "client1")
 	b.join(2, "first", "client2")
