@@ -20,6 +20,8 @@ type attacker struct {
 	// ring is the victim's, near a sequence number close to its last.
 	ring func() totem.RingID
 	near func() totem.Seq
+	// token is the last token seen; only an attacker on the ring's path knows.
+	token totem.Token
 	// post sends a totem packet, datagram a knet packet in its envelope, wire
 	// bytes as they are. order has a message ordered by the ring.
 	post, datagram, wire func(b []byte)
@@ -40,7 +42,7 @@ func inside(w *world, r *rand.Rand) *attacker {
 		}
 		return own
 	}
-	return &attacker{
+	a := &attacker{
 		r: r, corpus: &w.corpus, now: func() time.Duration { return w.now },
 		ring: func() totem.RingID { return victim().ring() },
 		near: func() totem.Seq {
@@ -59,6 +61,12 @@ func inside(w *world, r *rand.Rand) *attacker {
 		wire:  func(b []byte) { w.post(addrOf(2), addrOf(1), b) },
 		order: own.order,
 	}
+	w.sniff = func(packet []byte) {
+		if packet[3] == byte(totem.TypeToken) {
+			a.token.Decode(packet)
+		}
+	}
+	return a
 }
 
 // An attack is one way to be hostile; do sends a packet or a few.
@@ -69,7 +77,7 @@ type attack struct {
 
 var attacks = []attack{
 	{"mutated packets", (*attacker).mutants},
-	{"tokens", (*attacker).token},
+	{"tokens", (*attacker).tokens},
 	{"joins", (*attacker).join},
 	{"leaves", (*attacker).leave},
 	{"commit tokens", (*attacker).commitToken},
@@ -144,7 +152,11 @@ func (a *attacker) mutants() {
 	a.post(p)
 }
 
-func (a *attacker) token() {
+func (a *attacker) tokens() {
+	if a.r.IntN(2) == 0 {
+		a.post(a.forged().Append(nil))
+		return
+	}
 	m := totem.Token{
 		Header: a.header(totem.TypeToken), Seq: a.seq(), TokenSeq: a.seq(), ARU: a.seq(), ARUAddr: a.node(), Ring: a.someRing(),
 		Backlog: uint32(edge(a.r)), FCC: uint32(edge(a.r)), RetransFlag: uint32(pick(a.r, 0, 1, edge(a.r))),
@@ -153,6 +165,34 @@ func (a *attacker) token() {
 		m.Retransmits = append(m.Retransmits, totem.Retransmit{Ring: a.someRing(), Seq: a.seq()})
 	}
 	a.post(m.Append(nil))
+}
+
+// forged is the ring's own token at its next stop, or a stop or two later, with
+// something changed: what else is wrong with it gets past the first checks.
+func (a *attacker) forged() *totem.Token {
+	m := a.token
+	hops := pick(a.r, 1, 1, 2, 3)
+	m.TokenSeq += totem.Seq(hops)
+	m.Node = (m.Node+totem.NodeID(hops)-2)%3 + 1
+	switch a.r.IntN(8) {
+	case 0:
+		m.Seq += pick(a.r, 1, 50, 1000, 16300, 0xffffffff, totem.Seq(edge(a.r)))
+	case 1:
+		m.ARU = a.seq()
+	case 2:
+		m.ARUAddr = a.node()
+	case 3:
+		m.FCC = uint32(edge(a.r))
+	case 4:
+		m.Backlog = uint32(edge(a.r))
+	case 5:
+		m.RetransFlag = uint32(pick(a.r, 0, 1, edge(a.r)))
+	}
+	m.Retransmits = nil
+	for range pick(a.r, 0, 0, 1, 30) {
+		m.Retransmits = append(m.Retransmits, totem.Retransmit{Ring: a.someRing(), Seq: m.Seq - 20 + totem.Seq(a.r.IntN(40))})
+	}
+	return &m
 }
 
 func (a *attacker) join() {

@@ -67,18 +67,24 @@ func causeOf(text string) string {
 	return b.String()
 }
 
-// memberships begin the lines that tell of one: as many as there are. They are
-// paced by the protocol, not by the attacker's packets.
+// maxMemberships is how many lines of one kind tell of memberships in a second:
+// ten are logged in a row.
+const maxMemberships = 12
+
+// memberships begin the lines that tell of one.
 var memberships = []string{
 	"A new membership was formed", "Members", "Sync ", "Completed service synchronization", "no leave message received",
-	"This node is within the", "the token was lost",
+	"This node is within the", "the token was lost", "token has not been received",
 }
 
 // worst lists the causes with more than limit lines in one second of one node.
 func (c *lineCounter) worst(limit int) (list []string) {
 	most := map[string]int{}
 	for k, n := range c.counts {
-		if n > limit && !slices.ContainsFunc(memberships, func(m string) bool { return strings.HasPrefix(k.cause, m) }) {
+		if slices.ContainsFunc(memberships, func(m string) bool { return strings.HasPrefix(k.cause, m) }) {
+			n -= maxMemberships - limit
+		}
+		if n > limit {
 			most[k.cause] = max(most[k.cause], n)
 		}
 	}

@@ -227,6 +227,9 @@ func (t *wire) perform(e *link.Effect) {
 		if t.n.w.record {
 			t.n.w.corpus.addPacket(e.Bytes)
 		}
+		if t.n.w.sniff != nil {
+			t.n.w.sniff(e.Bytes)
+		}
 		t.receive(e.Bytes)
 	default:
 		t.event(*e)

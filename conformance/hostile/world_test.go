@@ -21,6 +21,7 @@ type world struct {
 	sum     uint64 // of everything that was on the wire: equal runs have equal sums
 	corpus  corpus // fed from the wire until the attack begins
 	record  bool
+	sniff   func(packet []byte) // sees totem packets as they arrive
 	log     *lineCounter
 	clients uint64 // so far
 }
