@@ -93,7 +93,7 @@ func unixAddr(service string) *net.UnixAddr {
 
 // dial opens a socket to a service from the victim's network.
 func (s *served) dial(service string) (c *net.UnixConn, err error) {
-	err = within(s.victim, func() error {
+	err = s.victim.Do(func() error {
 		c, err = net.DialUnix("unix", nil, unixAddr(service))
 		return err
 	})
@@ -102,7 +102,7 @@ func (s *served) dial(service string) (c *net.UnixConn, err error) {
 
 // connect does a service's handshake with the project's own client.
 func (s *served) connect(service string, max int) (c *ipc.Conn, err error) {
-	err = within(s.victim, func() error {
+	err = s.victim.Do(func() error {
 		c, err = ipc.Dial(service, ipc.Options{MaxMessage: max, Timeout: 5 * time.Second})
 		return err
 	})
@@ -181,7 +181,7 @@ func (s *served) crowd() {
 	}
 	var crowd []*net.UnixConn
 	refused := 0
-	within(s.victim, func() error {
+	s.victim.Do(func() error {
 		for i := range 600 {
 			c, err := net.DialUnix("unix", nil, unixAddr(sockets[i%len(sockets)]))
 			if err != nil {

@@ -7,15 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"cpgol/conformance/lab"
 )
@@ -110,27 +106,6 @@ func (x *ring) addr(host int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr(x.Hosts[host-1].Addr(0)), 5405)
 }
 
-// within runs f in a host's network: its sockets belong there. f runs on a
-// thread of its own, which ends with it.
-func within(h *lab.Host, f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		done <- func() error {
-			fd, err := unix.Open(filepath.Join("/run/netns", h.Space), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return err
-			}
-			defer unix.Close(fd)
-			if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
-				return os.NewSyscallError("setns", err)
-			}
-			return f()
-		}()
-	}()
-	return <-done
-}
-
 // A sender floods one address from a host, at most at a rate and for a time.
 type sender struct {
 	conn *net.UDPConn
@@ -140,7 +115,7 @@ type sender struct {
 
 func (x *ring) sender(host int, to netip.AddrPort) *sender {
 	s := &sender{to: to}
-	err := within(x.Hosts[host-1], func() (err error) {
+	err := x.Hosts[host-1].Do(func() (err error) {
 		s.conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(x.addr(host).Addr(), 0)))
 		return err
 	})

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -61,7 +62,7 @@ func BuildDaemon(dir string) (string, error) {
 
 // StartClient starts binary with its arguments, for cpgclient the group to join.
 func (h *Host) StartClient(binary string, args ...string) (*Client, error) {
-	cmd := exec.Command("ip", append([]string{"netns", "exec", h.Space, binary}, args...)...)
+	cmd := h.command(context.Background(), binary, args...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

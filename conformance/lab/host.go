@@ -104,6 +104,7 @@ mount --bind "$LAB/etc" /etc/corosync
 mount --bind "$LAB/lib" /var/lib/corosync
 mount --bind "$LAB/log" /var/log/corosync
 mount --bind "$LAB/run" /run
+mount --bind "$SHM" /dev/shm
 exec "$@"`
 
 func (h *Host) start(conf string, key []byte, file string, argv ...string) error {
@@ -123,7 +124,7 @@ func (h *Host) start(conf string, key []byte, file string, argv ...string) error
 	defer out.Close()
 	args := append([]string{"netns", "exec", h.Space, "unshare", "-m", "sh", "-c", mounts, "sh"}, argv...)
 	cmd := exec.Command("ip", args...)
-	cmd.Env = append(os.Environ(), "LAB="+h.Dir)
+	cmd.Env = append(os.Environ(), "LAB="+h.Dir, "SHM="+h.shm())
 	cmd.Stdout, cmd.Stderr = out, out
 	if h.daemon, err = startProcess(cmd); err != nil {
 		return err
@@ -216,7 +217,7 @@ func (p *process) end(s syscall.Signal, limit time.Duration) error {
 func (h *Host) Tool(name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", h.Space, name}, args...)...)
+	cmd := h.command(ctx, name, args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()

@@ -4,7 +4,9 @@
 // A host is a network namespace, joined to the others by veth pairs over a
 // bridge that stands in a namespace of its own. Daemons run in a private mount
 // namespace, so that each has an /etc/corosync, /var/lib/corosync and /run of
-// its own; /dev/shm is the machine's, as clients beside a daemon need it.
+// its own. A host's /dev/shm, which its daemon and its clients and tools share, is
+// a directory on the machine's: what killed programs leave there (a stock
+// daemon 8 MiB each time) goes with the Lab.
 //
 //	n1 --veth--+                 +--veth-- n2
 //	           +-- bridge(s) sw -+--veth-- n3
@@ -106,7 +108,11 @@ func New(opt Options) (l *Lab, err error) {
 // labs numbers the labs of this process.
 var labs atomic.Int32
 
-// sweep removes the namespaces of processes that were killed before they could.
+// machineShm is where the C libraries keep the memory that they share.
+const machineShm = "/dev/shm"
+
+// sweep removes the namespaces, and the shared memory of their hosts, of processes
+// that were killed before they could.
 func sweep(prefix string) {
 	entries, _ := os.ReadDir("/run/netns")
 	for _, e := range entries {
@@ -114,6 +120,7 @@ func sweep(prefix string) {
 		if rest, ok := strings.CutPrefix(e.Name(), prefix+"-"); ok {
 			if n, _ := fmt.Sscanf(rest, "%d-%d-", &pid, &lab); n == 2 && syscall.Kill(pid, 0) == syscall.ESRCH {
 				run("ip", "netns", "del", e.Name())
+				os.RemoveAll(filepath.Join(machineShm, e.Name()))
 			}
 		}
 	}
@@ -148,6 +155,9 @@ func (l *Lab) addHost(id int) error {
 			return err
 		}
 	}
+	if err := h.makeShm(); err != nil {
+		return err
+	}
 	for link := range l.opt.Links {
 		if err := h.plug(link); err != nil {
 			return err
@@ -173,6 +183,7 @@ func (l *Lab) Close() error {
 	}
 	var errs []error
 	for _, name := range l.made {
+		errs = append(errs, os.RemoveAll(filepath.Join(machineShm, name)))
 		errs = append(errs, run("ip", "netns", "del", name))
 	}
 	l.made, l.Hosts = nil, nil

@@ -3,6 +3,7 @@ package net
 import (
 	"bytes"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -18,11 +19,37 @@ func slowLink(t *testing.T, limit string) (a, b *namespace) {
 	return a, b
 }
 
+// oneCPU keeps the test, and with it the wire's queue and its timer, on one CPU: a
+// veth pair hands what different CPUs pass to it over in no particular order.
+func oneCPU(t *testing.T) {
+	t.Helper()
+	runtime.LockOSThread()
+	var before, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		t.Fatal(err)
+	}
+	for cpu := 0; one.Count() == 0; cpu++ {
+		if before.IsSet(cpu) {
+			one.Set(cpu)
+		}
+	}
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.SchedSetaffinity(0, &before); err != nil {
+			t.Error(err)
+		}
+		runtime.UnlockOSThread()
+	})
+}
+
 // burst sends n datagrams through a slow wire and checks that they arrive in
 // order, none missing.
 func burst(t *testing.T, limit string, buffer int, segmented bool) SocketStats {
 	t.Helper()
 	const n, size = 400, 1000
+	oneCPU(t)
 	a, b := slowLink(t, limit)
 	p := newPoller(t)
 	var got [][]byte
