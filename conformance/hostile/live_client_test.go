@@ -253,8 +253,12 @@ func (s *served) requests() {
 }
 
 // files are the ring files of a connection.
-func files(c *ipc.Conn) []string {
-	list, _ := filepath.Glob(filepath.Join(c.Dir(), "*"))
+func (s *served) files(c *ipc.Conn) []string {
+	in, err := filepath.Rel("/dev/shm", c.Dir())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	list, _ := filepath.Glob(filepath.Join(s.victim.Shm(), in, "*"))
 	return list
 }
 
@@ -265,9 +269,12 @@ func (s *served) scribble() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		if len(s.files(c)) != 6 {
+			s.t.Fatalf("ring files %v", s.files(c))
+		}
 		request := abi.AppendRequest(nil, int32(i%8), 16)
 		for range 30 {
-			for _, name := range files(c) {
+			for _, name := range s.files(c) {
 				f, err := os.OpenFile(name, os.O_RDWR, 0)
 				if err != nil {
 					continue
@@ -298,7 +305,7 @@ func (s *served) truncate() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		names := files(c)
+		names := s.files(c)
 		if len(names) != 6 {
 			s.t.Fatalf("ring files %v", names)
 		}

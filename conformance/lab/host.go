@@ -124,7 +124,7 @@ func (h *Host) start(conf string, key []byte, file string, argv ...string) error
 	defer out.Close()
 	args := append([]string{"netns", "exec", h.Space, "unshare", "-m", "sh", "-c", mounts, "sh"}, argv...)
 	cmd := exec.Command("ip", args...)
-	cmd.Env = append(os.Environ(), "LAB="+h.Dir, "SHM="+h.shm())
+	cmd.Env = append(os.Environ(), "LAB="+h.Dir, "SHM="+h.Shm())
 	cmd.Stdout, cmd.Stderr = out, out
 	if h.daemon, err = startProcess(cmd); err != nil {
 		return err

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shm is the directory that the host's programs see as /dev/shm.
-func (h *Host) shm() string { return filepath.Join(machineShm, h.Space) }
+// Shm is the directory of the machine that the host's programs see as /dev/shm.
+func (h *Host) Shm() string { return filepath.Join(machineShm, h.Space) }
 
 func (h *Host) makeShm() error {
-	if err := os.Mkdir(h.shm(), 0o777); err != nil {
+	if err := os.Mkdir(h.Shm(), 0o777); err != nil {
 		return err
 	}
-	return os.Chmod(h.shm(), 0o1777) // whatever the umask
+	return os.Chmod(h.Shm(), 0o1777) // whatever the umask
 }
 
 // beside is run in the mount namespace that ip netns exec makes, which hides
@@ -30,7 +30,7 @@ const beside = `mount --bind "$SHM" /dev/shm && exec "$@"`
 func (h *Host) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	argv := append([]string{"netns", "exec", h.Space, "sh", "-c", beside, "sh", name}, args...)
 	cmd := exec.CommandContext(ctx, "ip", argv...)
-	cmd.Env = append(os.Environ(), "SHM="+h.shm())
+	cmd.Env = append(os.Environ(), "SHM="+h.Shm())
 	return cmd
 }
 
@@ -60,6 +60,6 @@ func (h *Host) enter() error {
 		os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS)),
 		os.NewSyscallError("setns", unix.Setns(int(net.Fd()), unix.CLONE_NEWNET)),
 		os.NewSyscallError("mount", unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")),
-		os.NewSyscallError("mount", unix.Mount(h.shm(), "/dev/shm", "", unix.MS_BIND, "")),
+		os.NewSyscallError("mount", unix.Mount(h.Shm(), "/dev/shm", "", unix.MS_BIND, "")),
 	)
 }
