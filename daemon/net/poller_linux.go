@@ -44,6 +44,7 @@ type watch struct {
 	ready      func(events uint32)
 	generation uint32
 	interest   uint32
+	last       bool // see AddLast
 }
 
 // NewPoller makes a poller without descriptors.
@@ -84,6 +85,18 @@ func (p *Poller) Add(fd int, events uint32, ready func(events uint32)) error {
 	}
 	p.watches[fd] = watch{ready: ready, generation: p.generations, interest: events}
 	return nil
+}
+
+// AddLast is Add for a descriptor whose turn is after all others that are ready
+// at the same time: a network's socket, so that what local programs ask for
+// leaves with the token that has just come and need not wait until it has been
+// round the ring.
+func (p *Poller) AddLast(fd int, events uint32, ready func(events uint32)) error {
+	err := p.Add(fd, events, ready)
+	if err == nil {
+		p.watches[fd].last = true
+	}
+	return err
 }
 
 // Modify changes what a watched descriptor is watched for. It takes effect at
@@ -138,18 +151,28 @@ func (p *Poller) Wait(timeout time.Duration) error {
 	if errno != 0 {
 		return os.NewSyscallError("epoll_wait", errno)
 	}
+	p.dispatch(n, false)
+	p.dispatch(n, true)
+	return nil
+}
+
+// dispatch calls the ready functions of the first n events, those of AddLast or
+// the others.
+func (p *Poller) dispatch(n int, last bool) {
 	for i := 0; i < n && !p.closed; i++ {
 		ev := &p.events[i]
 		w := p.watch(int(ev.Fd))
 		if w == nil || w.generation != uint32(ev.Pad) {
 			continue // removed by another ready function of this turn
 		}
+		if w.last != last {
+			continue
+		}
 		events := ev.Events & (w.interest | unix.EPOLLERR | unix.EPOLLHUP)
 		if events != 0 {
 			w.ready(events)
 		}
 	}
-	return nil
 }
 
 // poll is the system call. Only one that may sleep tells the Go scheduler.

@@ -1,7 +1,9 @@
 package net
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -218,5 +220,27 @@ func TestPollerDoesNotAllocate(t *testing.T) {
 		p.Modify(r, unix.EPOLLIN)
 	}); n != 0 {
 		t.Errorf("%v allocations a wake-up, want none", n)
+	}
+}
+
+func TestPollerLeavesLastForLast(t *testing.T) {
+	p := newPoller(t)
+	var order []int
+	for i := range 6 {
+		r, w := pipe(t)
+		add := p.Add
+		if i%2 == 0 {
+			add = p.AddLast
+		}
+		if err := add(r, unix.EPOLLIN, func(uint32) { order = append(order, i) }); err != nil {
+			t.Fatal(err)
+		}
+		unix.Write(w, []byte("x"))
+	}
+	wait(t, p, -1)
+	slices.SortStableFunc(order[:min(3, len(order))], cmp.Compare)
+	slices.SortStableFunc(order[min(3, len(order)):], cmp.Compare)
+	if want := []int{1, 3, 5, 0, 2, 4}; !slices.Equal(order, want) {
+		t.Errorf("order %v, want %v, each half in any order", order, want)
 	}
 }

@@ -116,7 +116,7 @@ func OpenSocket(p *Poller, cfg SocketConfig) (*Socket, error) {
 		s.cfg.inbox = newInbox(inboxSlots)
 	}
 	if s.local, err = localAddr(fd); err == nil {
-		err = p.Add(fd, s.interest(), s.ready)
+		err = p.AddLast(fd, s.interest(), s.ready)
 	}
 	if err != nil {
 		unix.Close(fd)
