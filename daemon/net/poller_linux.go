@@ -175,27 +175,48 @@ func (p *Poller) dispatch(n int, last bool) {
 	}
 }
 
-// poll is the system call. Only one that may sleep tells the Go scheduler.
+// patience is how long a wait goes on before the Go scheduler is told of it.
+// A ring at work is seldom silent for longer, and telling costs more than the
+// call: the scheduler's watchdog takes the processor away from whoever sleeps, and
+// looks every 20 µs for somebody who does.
+const patience = 500 * time.Microsecond
+
+// poll waits, the first moment without the Go scheduler.
 func (p *Poller) poll(timeout time.Duration) (int, unix.Errno) {
-	if timeout == 0 {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
-			uintptr(unsafe.Pointer(&p.events)), pollBatch, 0, 0, 0)
+	if p.coarse {
+		return p.pollCoarse(timeout)
+	}
+	first := timeout
+	if timeout < 0 || timeout > patience {
+		first = patience
+	}
+	p.timeout = unix.NsecToTimespec(int64(first))
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll),
+		uintptr(unsafe.Pointer(&p.events)), pollBatch, uintptr(unsafe.Pointer(&p.timeout)), 0, 0)
+	if errno == unix.ENOSYS || errno == unix.EPERM { // EPERM: a container's filter
+		p.coarse = true
+		return p.pollCoarse(timeout)
+	}
+	if n > 0 || errno != 0 || first == timeout {
 		return int(n), errno
 	}
-	if !p.coarse {
-		var until unsafe.Pointer
-		if timeout > 0 {
-			p.timeout = unix.NsecToTimespec(int64(timeout))
-			until = unsafe.Pointer(&p.timeout)
-		}
-		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll),
-			uintptr(unsafe.Pointer(&p.events)), pollBatch, uintptr(until), 0, 0)
-		if errno != unix.ENOSYS && errno != unix.EPERM { // EPERM: a container's filter
-			return int(n), errno
-		}
-		p.coarse = true
+	var until unsafe.Pointer
+	if timeout > 0 {
+		p.timeout = unix.NsecToTimespec(int64(timeout - first))
+		until = unsafe.Pointer(&p.timeout)
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
+	n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll),
+		uintptr(unsafe.Pointer(&p.events)), pollBatch, uintptr(until), 0, 0)
+	return int(n), errno
+}
+
+// pollCoarse is for kernels before 5.11.
+func (p *Poller) pollCoarse(timeout time.Duration) (int, unix.Errno) {
+	call := unix.Syscall6
+	if timeout == 0 {
+		call = unix.RawSyscall6
+	}
+	n, _, errno := call(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
 		uintptr(unsafe.Pointer(&p.events)), pollBatch, uintptr(milliseconds(timeout)), 0, 0)
 	return int(n), errno
 }
