@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -32,6 +33,7 @@ type Poller struct {
 	events      [pollBatch]unix.EpollEvent
 	timeout     unix.Timespec
 	coarse      bool // the kernel has no epoll_pwait2: milliseconds only
+	short       int  // waits in a row that were short
 
 	mu     sync.Mutex // guards event against Close; taken once per wake-up
 	event  int        // eventfd, -1 once closed
@@ -175,47 +177,64 @@ func (p *Poller) dispatch(n int, last bool) {
 	}
 }
 
-// patience is how long a wait goes on before the Go scheduler is told of it.
-// A ring at work is seldom silent for longer, and telling costs more than the
-// call: the scheduler's watchdog takes the processor away from whoever sleeps, and
-// looks every 20 µs for somebody who does.
-const patience = 500 * time.Microsecond
+// patience is how long the wait of a loop at work goes on before the Go
+// scheduler is told of it. A ring at work is seldom silent for longer, and telling
+// costs more than the call: the scheduler's watchdog takes the processor away from
+// whoever sleeps, and looks every 20 µs for somebody who does. A loop at rest
+// tells it at once, so as not to wake twice for one event.
+const (
+	patience = 500 * time.Microsecond
+	busyFrom = 16 // short waits in a row: more than an idle ring's token and pings cause
+)
 
-// poll waits, the first moment without the Go scheduler.
+// poll waits; a loop at work for the first moment without the Go scheduler.
 func (p *Poller) poll(timeout time.Duration) (int, unix.Errno) {
+	if timeout == 0 || p.short >= busyFrom {
+		first := timeout
+		if timeout < 0 || timeout > patience {
+			first = patience
+		}
+		n, errno := p.pollFine(unix.RawSyscall6, first)
+		if n > 0 || errno != 0 || first == timeout {
+			return n, errno
+		}
+		if timeout > 0 {
+			timeout -= first
+		}
+		p.short = 0
+	}
+	begin := time.Now()
+	n, errno := p.pollFine(unix.Syscall6, timeout)
+	if p.short++; time.Since(begin) > patience {
+		p.short = 0
+	}
+	return n, errno
+}
+
+// A syscall6 is a system call with or without the scheduler's knowledge.
+type syscall6 func(trap, a1, a2, a3, a4, a5, a6 uintptr) (r1, r2 uintptr, err syscall.Errno)
+
+// pollFine waits with the kernel's clock, if it can.
+func (p *Poller) pollFine(call syscall6, timeout time.Duration) (int, unix.Errno) {
 	if p.coarse {
-		return p.pollCoarse(timeout)
-	}
-	first := timeout
-	if timeout < 0 || timeout > patience {
-		first = patience
-	}
-	p.timeout = unix.NsecToTimespec(int64(first))
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll),
-		uintptr(unsafe.Pointer(&p.events)), pollBatch, uintptr(unsafe.Pointer(&p.timeout)), 0, 0)
-	if errno == unix.ENOSYS || errno == unix.EPERM { // EPERM: a container's filter
-		p.coarse = true
-		return p.pollCoarse(timeout)
-	}
-	if n > 0 || errno != 0 || first == timeout {
-		return int(n), errno
+		return p.pollCoarse(call, timeout)
 	}
 	var until unsafe.Pointer
-	if timeout > 0 {
-		p.timeout = unix.NsecToTimespec(int64(timeout - first))
+	if timeout >= 0 {
+		p.timeout = unix.NsecToTimespec(int64(timeout))
 		until = unsafe.Pointer(&p.timeout)
 	}
-	n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll),
+	n, _, errno := call(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll),
 		uintptr(unsafe.Pointer(&p.events)), pollBatch, uintptr(until), 0, 0)
+	if errno == unix.ENOSYS || errno == unix.EPERM { // EPERM: a container's filter
+		p.coarse = true
+		return p.pollCoarse(call, timeout)
+	}
 	return int(n), errno
 }
 
 // pollCoarse is for kernels before 5.11.
-func (p *Poller) pollCoarse(timeout time.Duration) (int, unix.Errno) {
-	call := unix.Syscall6
-	if timeout == 0 {
-		call = unix.RawSyscall6
-	}
+func (p *Poller) pollCoarse(call syscall6, timeout time.Duration) (int, unix.Errno) {
 	n, _, errno := call(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll),
 		uintptr(unsafe.Pointer(&p.events)), pollBatch, uintptr(milliseconds(timeout)), 0, 0)
 	return int(n), errno

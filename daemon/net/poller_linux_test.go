@@ -144,11 +144,17 @@ func TestPollerTimeout(t *testing.T) {
 	for _, coarse := range []bool{false, true} {
 		p := newPoller(t)
 		p.coarse = coarse
-		for _, d := range []time.Duration{300 * time.Microsecond, 3 * time.Millisecond} {
-			start := time.Now()
-			wait(t, p, d)
-			if slept := time.Since(start); slept < d {
-				t.Errorf("coarse %v: slept %v of %v", coarse, slept, d)
+		for _, short := range []int{0, busyFrom} {
+			for _, d := range []time.Duration{300 * time.Microsecond, 3 * time.Millisecond} {
+				p.short = short
+				start := time.Now()
+				wait(t, p, d)
+				if slept := time.Since(start); slept < d {
+					t.Errorf("coarse %v after %d short waits: slept %v of %v", coarse, short, slept, d)
+				}
+			}
+			if p.short != 0 {
+				t.Errorf("coarse %v: a long wait leaves %d short ones", coarse, p.short)
 			}
 		}
 	}
