@@ -54,6 +54,7 @@ func Check(path string, env Env) []Problem {
 		}
 	}
 	found = append(found, r.advise()...)
+	found = append(found, r.counsel()...)
 	sortProblems(found)
 	return found
 }
@@ -73,6 +74,15 @@ type reading struct {
 
 // read goes through all that `corosync -t` looks at.
 func read(path string, env *Env) *reading {
+	r := readKeys(path, env)
+	if len(r.refusals) > 0 {
+		return r
+	}
+	return r.refuse(r.validate(env))
+}
+
+// readKeys reads the keys of the file and of uidgid.d.
+func readKeys(path string, env *Env) *reading {
 	r := &reading{file: path, keys: newKeyMap()}
 	data, err := env.readFile(path, maxFile+1)
 	if err != nil && !errors.Is(err, syscall.EISDIR) { // a directory reads as empty
@@ -91,10 +101,7 @@ func read(path string, env *Env) *reading {
 	if len(r.refusals) > 0 {
 		return r
 	}
-	if e := readGrants(path, env, r.keys); e != nil {
-		return r.refuse(e)
-	}
-	return r.refuse(r.validate(env))
+	return r.refuse(readGrants(path, env, r.keys))
 }
 
 // validate applies the rounds that work on the keys, in stock's order.
