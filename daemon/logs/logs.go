@@ -52,14 +52,13 @@ const queueLines = 4096
 
 // A Writer owns the queue and the goroutine behind it.
 type Writer struct {
-	opt     Options
+	opt     atomic.Pointer[Options] // in force
 	queue   chan line
 	dropped atomic.Uint64
-	lost    uint64 // already told; writer goroutine only
-	file    *os.File
-	newFile atomic.Pointer[os.File] // from Reopen; the goroutine takes it
-	syslog  *syslog.Writer
-	prefix  string // pid, host, program
+	lost    uint64  // already told; writer goroutine only
+	to      outlets // writer goroutine only
+	change  mailbox // what takes to's place
+	prefix  string  // pid, host, program
 	stop    chan struct{}
 	done    chan struct{}
 	close   sync.Once
@@ -76,22 +75,13 @@ type line struct {
 // for subsystem MAIN. Use [Subsystem] for the others. An unreachable syslog is
 // no error: nothing may keep a node from starting because of its log.
 func Open(opt Options) (*Writer, *slog.Logger, error) {
-	w := &Writer{opt: opt, queue: make(chan line, queueLines), stop: make(chan struct{}), done: make(chan struct{})}
+	w := &Writer{queue: make(chan line, queueLines), stop: make(chan struct{}), done: make(chan struct{})}
 	host, _ := os.Hostname()
 	w.prefix = "[" + strconv.Itoa(os.Getpid()) + "] " + host + " cpgold "
-	if opt.File != "" {
-		f, err := openFile(opt.File)
-		if err != nil {
-			return nil, nil, err
-		}
-		w.file = f
-	}
-	if opt.Syslog {
-		facility := opt.Facility
-		if facility == 0 {
-			facility = syslog.LOG_DAEMON
-		}
-		w.syslog, _ = syslog.New(facility|syslog.LOG_NOTICE, "cpgold")
+	w.opt.Store(&opt)
+	var err error
+	if w.to, err = openOutlets(&opt); err != nil {
+		return nil, nil, err
 	}
 	go w.run()
 	return w, slog.New(&handler{w: w, subsystem: "MAIN"}), nil
@@ -113,23 +103,6 @@ func openFile(name string) (*os.File, error) {
 	return f, nil
 }
 
-// Reopen opens the file anew for all lines from now on: whoever rotates logs has
-// renamed the old one. If that fails lines still go to the old one. It may be
-// called from any goroutine.
-func (w *Writer) Reopen() error {
-	if w.opt.File == "" {
-		return nil
-	}
-	f, err := openFile(w.opt.File)
-	if err != nil {
-		return err
-	}
-	if unused := w.newFile.Swap(f); unused != nil {
-		unused.Close()
-	}
-	return nil
-}
-
 // Dropped is how many lines found the queue full.
 func (w *Writer) Dropped() uint64 { return w.dropped.Load() }
 
@@ -139,15 +112,8 @@ func (w *Writer) Close() {
 	w.close.Do(func() {
 		close(w.stop)
 		<-w.done
-		if f := w.newFile.Swap(nil); f != nil {
-			f.Close()
-		}
-		if w.file != nil {
-			w.file.Close()
-		}
-		if w.syslog != nil {
-			w.syslog.Close()
-		}
+		w.takeChange()
+		w.to.close()
 	})
 }
 
@@ -183,26 +149,24 @@ func (w *Writer) next(buf *bytes.Buffer, l line) {
 func (w *Writer) write(buf *bytes.Buffer, l line) {
 	name := levelName(l.level)
 	text := fmt.Sprintf("%-7s [%-6s] %s", name, l.subsystem, l.text)
-	if f := w.newFile.Swap(nil); f != nil {
-		w.file.Close()
-		w.file = f
-	}
-	if l.level >= w.opt.Level || w.opt.Debug[l.subsystem] {
+	w.takeChange()
+	opt := w.opt.Load()
+	if l.level >= opt.Level || opt.Debug[l.subsystem] {
 		buf.Reset()
-		if w.opt.Timestamp {
+		if opt.Timestamp {
 			buf.WriteString(l.at.Format("Jan 02 15:04:05.000 "))
 		}
 		plain := buf.Len()
 		buf.WriteString(text)
 		buf.WriteByte('\n')
-		if w.opt.Stderr != nil {
-			w.opt.Stderr.Write(buf.Bytes())
+		if opt.Stderr != nil {
+			opt.Stderr.Write(buf.Bytes())
 		}
-		if w.file != nil {
-			fmt.Fprintf(w.file, "%s%s%s\n", buf.Bytes()[:plain], w.prefix, text)
+		if w.to.file != nil {
+			fmt.Fprintf(w.to.file, "%s%s%s\n", buf.Bytes()[:plain], w.prefix, text)
 		}
 	}
-	if w.syslog != nil && l.level >= w.opt.SyslogLevel {
+	if w.to.syslog != nil && l.level >= opt.SyslogLevel {
 		w.toSyslog(l)
 	}
 }
@@ -211,15 +175,15 @@ func (w *Writer) toSyslog(l line) {
 	text := fmt.Sprintf("[%-6s] %s", l.subsystem, l.text)
 	switch {
 	case l.level >= slog.LevelError:
-		w.syslog.Err(text)
+		w.to.syslog.Err(text)
 	case l.level >= slog.LevelWarn:
-		w.syslog.Warning(text)
+		w.to.syslog.Warning(text)
 	case l.level >= LevelNotice:
-		w.syslog.Notice(text)
+		w.to.syslog.Notice(text)
 	case l.level >= slog.LevelInfo:
-		w.syslog.Info(text)
+		w.to.syslog.Info(text)
 	default:
-		w.syslog.Debug(text)
+		w.to.syslog.Debug(text)
 	}
 }
 
@@ -248,7 +212,8 @@ type handler struct {
 var _ slog.Handler = (*handler)(nil)
 
 func (h *handler) Enabled(_ context.Context, l slog.Level) bool {
-	return l >= min(h.w.opt.Level, h.w.opt.SyslogLevel) || h.w.opt.Debug[h.subsystem]
+	opt := h.w.opt.Load()
+	return l >= min(opt.Level, opt.SyslogLevel) || opt.Debug[h.subsystem]
 }
 
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
