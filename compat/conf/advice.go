@@ -41,13 +41,19 @@ type adviser struct {
 	found []Problem
 }
 
-func (a *adviser) add(key, format string, args ...any) {
+// add notes a warning: something does not do what it says.
+func (a *adviser) add(key, format string, args ...any) { a.note(Warning, key, format, args...) }
+
+// advise notes what works and could be better.
+func (a *adviser) advise(key, format string, args ...any) { a.note(Advice, key, format, args...) }
+
+func (a *adviser) note(s Severity, key, format string, args ...any) {
 	if len(a.found) >= maxAdvice {
 		return
 	}
 	e := &Error{Key: key, Text: fmt.Sprintf(format, args...)}
 	a.r.place(e)
-	a.found = append(a.found, Problem{Warning, e})
+	a.found = append(a.found, Problem{s, e})
 }
 
 // totem repeats the warnings that the reference prints (exec/main.c:main), and

@@ -91,8 +91,11 @@ func (e *Error) Stock() string {
 type Severity uint8
 
 const (
+	// Advice: the file works as meant, and an experienced administrator would
+	// write something else.
+	Advice Severity = iota
 	// Warning: the file works, but probably not as meant.
-	Warning Severity = iota
+	Warning
 	// StartError: `corosync -t` accepts the file, and the daemon refuses to
 	// start with it.
 	StartError
@@ -106,8 +109,10 @@ func (s Severity) String() string {
 		return "error"
 	case StartError:
 		return "start error"
+	case Warning:
+		return "warning"
 	}
-	return "warning"
+	return "advice"
 }
 
 // A Problem is one finding of [Check].
