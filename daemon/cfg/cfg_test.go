@@ -365,7 +365,7 @@ func TestReload(t *testing.T) {
 		"a reload_error_message=none", "a totemconfig_reload_in_progress=1", "a reload_in_progress=1", "a reads",
 		"a reload_status=1", "a totemconfig_reload_in_progress=0", "a reload_in_progress=0",
 		"b totemconfig_reload_in_progress=1", "b reload_in_progress=1", "b reads",
-		"b reload_status=7", "b totemconfig_reload_in_progress=0", "b reload_in_progress=0",
+		`b reload_error_message="no such file"`, "b reload_status=7", "b totemconfig_reload_in_progress=0", "b reload_in_progress=0",
 		"a phase 1", "a phase 2",
 	}
 	if diff := gocmp.Diff(want, log); diff != "" {

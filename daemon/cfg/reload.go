@@ -50,7 +50,9 @@ func (s *Service) reload(from totem.NodeID, msg []byte) error {
 
 // reloadNow calls the hook between the keys that tell of it, in the reference's
 // order. The reference leaves the first of them set if the file cannot be
-// parsed, and so deaf to changes; here it is always taken back.
+// parsed, and so deaf to changes; here it is always taken back. Why a reload was
+// refused stands in the key that later releases of the reference have for what
+// went wrong with knet; their tool shows it.
 func (s *Service) reloadNow() abi.Status {
 	const totemRunning, running = "config.totemconfig_reload_in_progress", "config.reload_in_progress"
 	s.m.Delete("config.reload_error_message")
@@ -59,7 +61,8 @@ func (s *Service) reloadNow() abi.Status {
 	st := abi.OK
 	cryptoChanged, err := s.Reload()
 	if err != nil {
-		s.Log.Error(fmt.Sprintf("Unable to reload config file: %v", err))
+		s.Log.Error(err.Error())
+		s.m.Set("config.reload_error_message", cmap.String(err.Error()))
 		st, cryptoChanged = abi.InvalidParam, false
 	}
 	s.m.Set("config.reload_status", cmap.I32(int32(st)))

@@ -9,8 +9,8 @@
 //	reload --> RELOAD through the ring --> every node reads its own file,
 //	           the one that was asked answers its client
 //
-// Not done: reading the configuration again is the node's part (Service.Reload);
-// without it a reload is not supported.
+// Reading the configuration again is the node's part (Service.Reload); without
+// it a reload is not supported.
 //
 // Reference: services.md section 6, ipc.md section 5.3; exec/cfg.c.
 package cfg
@@ -52,9 +52,10 @@ type Interface struct {
 type Service struct {
 	// Log gets the service's lines.
 	Log *slog.Logger
-	// Reload reads the configuration again and puts it into force. It reports
-	// whether keys for encryption changed, which every node then changes over
-	// to at its own CfgCrypto messages. nil: not supported.
+	// Reload reads the configuration again and puts it into force, or refuses it
+	// and changes nothing; then the error says what was tried and why not. It
+	// reports whether keys for encryption changed, which every node then changes
+	// over to at its own CfgCrypto messages. nil: not supported.
 	Reload func() (cryptoChanged bool, err error)
 	// CryptoPhase performs a phase of a change of keys (exec.CryptoActivate,
 	// exec.CryptoCleanup).

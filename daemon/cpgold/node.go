@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
 	"syscall"
@@ -40,6 +41,11 @@ func runNode(args []string, stdout, stderr io.Writer) int {
 	}
 	if file == "" {
 		return misused(stderr, "run", "usage: cpgold run --config FILE")
+	}
+	file, err := filepath.Abs(file) // the daemon goes to its state directory
+	if err != nil {
+		fmt.Fprintln(stderr, "cpgold:", err)
+		return exitConfig
 	}
 	c, err := conf.Load(file, conf.Host())
 	if err != nil {
@@ -78,6 +84,9 @@ func runNode(args []string, stdout, stderr io.Writer) int {
 		return 15
 	}
 	n.OnReopenLogs(w.Reopen)
+	n.OnReload(
+		func(running *conf.Config) (*conf.Plan, error) { return conf.Reload(file, conf.Host(), running) },
+		func(c *conf.Config) error { return w.Reconfigure(logOptions(c, stderr)) })
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)

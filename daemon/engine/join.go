@@ -77,9 +77,11 @@ func (e *Engine) dropStrangers(j *totem.Join) bool {
 	return len(j.Proc)+len(j.Failed) < before
 }
 
-// knows reports whether a node can be a candidate.
+// knows reports whether a node can be a candidate: if it is configured, or still a
+// member. One that a reload took out must be given up together with the others,
+// whose joins name it.
 func (e *Engine) knows(n totem.NodeID) bool {
-	return e.cfg.Nodes == nil || slices.Contains(e.cfg.Nodes, n)
+	return e.cfg.Nodes == nil || slices.Contains(e.cfg.Nodes, n) || slices.Contains(e.members, n)
 }
 
 // processJoin compares a proposal with ours (memb_join_process). One that named

@@ -101,6 +101,20 @@ func (t *plain) SetMembers(members []Member) {
 	}
 }
 
+// Reconfigure replaces the configured nodes and how often to look for the local
+// address; the rest of cfg cannot change. On an error nothing has changed.
+func (t *plain) Reconfigure(cfg PlainConfig) error {
+	c := t.cfg
+	c.Members, c.DownCheck = cfg.Members, cfg.DownCheck
+	if err := c.check(); err != nil {
+		return err
+	}
+	t.cfg = c
+	t.presence.every = c.DownCheck
+	t.SetMembers(c.Members)
+	return nil
+}
+
 func (t *plain) up() error {
 	sockets, err := t.open(t.presence.on)
 	if err != nil {

@@ -48,6 +48,16 @@ func (t *UDPU) SetMembers(members []Member) {
 	t.last = netip.Addr{}
 }
 
+// Reconfigure is that of [UDP], and whether to drop packets from elsewhere.
+func (t *UDPU) Reconfigure(cfg UDPUConfig) error {
+	if err := t.plain.Reconfigure(cfg.PlainConfig); err != nil {
+		return fmt.Errorf("udpu: %w", err)
+	}
+	t.SetMembers(cfg.Members)
+	t.block = cfg.BlockUnlisted
+	return nil
+}
+
 func (t *UDPU) bind(on iface) ([]*Socket, error) {
 	return openAll(t.poller, SocketConfig{
 		Bind: t.cfg.Local, Scope: scopeOf(t.cfg.Local.Addr(), on), Buffer: udpuBuffer,

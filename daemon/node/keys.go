@@ -12,15 +12,20 @@ import (
 // setKeys fills the map with what the configuration says, as the reference's
 // tools find it (services.md 7.5).
 func (n *Node) setKeys() {
+	n.configKeys()
+	n.keys.Set("runtime.blackbox.dump_flight_data", cmap.String("no"))
+	n.keys.Set("runtime.blackbox.dump_state", cmap.String("no"))
+	n.keys.Set("runtime.force_gather", cmap.String("no"))
+	n.keys.Track("runtime.force_gather", cmap.Added|cmap.Modified, n.forceGather)
+}
+
+// configKeys sets the configuration's keys.
+func (n *Node) configKeys() {
 	for _, k := range n.cfg.Keys {
 		if st := n.keys.Set(k.Name, value(k)); st != abi.OK {
 			n.log.Warn(fmt.Sprintf("configuration key %s is not kept: %v", k.Name, st))
 		}
 	}
-	n.keys.Set("runtime.blackbox.dump_flight_data", cmap.String("no"))
-	n.keys.Set("runtime.blackbox.dump_state", cmap.String("no"))
-	n.keys.Set("runtime.force_gather", cmap.String("no"))
-	n.keys.Track("runtime.force_gather", cmap.Added|cmap.Modified, n.forceGather)
 }
 
 func value(k conf.Key) cmap.Value {

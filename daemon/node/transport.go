@@ -22,27 +22,27 @@ func (n *Node) openTransport() (net.Transport, error) {
 	case "knet":
 		return n.openKnet()
 	case "udpu":
-		return net.NewUDPU(n.poller, net.UDPUConfig{PlainConfig: n.plain(), BlockUnlisted: n.cfg.BlockUnlistedIPs})
+		return net.NewUDPU(n.poller, net.UDPUConfig{PlainConfig: n.plain(n.cfg), BlockUnlisted: n.cfg.BlockUnlistedIPs})
 	case "udp":
 		l := n.cfg.Links[0]
-		return net.NewUDP(n.poller, net.UDPConfig{PlainConfig: n.plain(), Group: l.McastAddr, Broadcast: l.Broadcast, TTL: l.TTL})
+		return net.NewUDP(n.poller, net.UDPConfig{PlainConfig: n.plain(n.cfg), Group: l.McastAddr, Broadcast: l.Broadcast, TTL: l.TTL})
 	}
 	return nil, fmt.Errorf("totem.transport: %q is no transport; knet, udpu and udp are", n.cfg.Transport)
 }
 
 // plain is what udpu and udp share: one link, the first.
-func (n *Node) plain() net.PlainConfig {
-	l := n.cfg.Links[0]
-	c := net.PlainConfig{
-		Node: n.Self(), Local: netip.AddrPortFrom(l.Local, l.Port), DownCheck: n.cfg.Totem.Downcheck,
+func (n *Node) plain(c *conf.Config) net.PlainConfig {
+	l := c.Links[0]
+	p := net.PlainConfig{
+		Node: n.Self(), Local: netip.AddrPortFrom(l.Local, l.Port), DownCheck: c.Totem.Downcheck,
 		Clock: n.Now, Receive: n.receive, Refused: n.unlisted, Changed: n.interfaceChanged,
 	}
-	for _, m := range n.cfg.Nodes {
+	for _, m := range c.Nodes {
 		if a := m.Addrs[l.Number]; a.IsValid() {
-			c.Members = append(c.Members, net.Member{Node: totem.NodeID(m.ID), Addr: netip.AddrPortFrom(a, l.Port)})
+			p.Members = append(p.Members, net.Member{Node: totem.NodeID(m.ID), Addr: netip.AddrPortFrom(a, l.Port)})
 		}
 	}
-	return c
+	return p
 }
 
 func (n *Node) unlisted(from netip.AddrPort) {
