@@ -135,7 +135,7 @@ func (r *reading) keepFixed(running *keyMap, links []Link) (notices []string) {
 		if was {
 			r.keys.set(old)
 		} else {
-			r.keys.drop(key)
+			r.keys.remove(key)
 		}
 	}
 	return notices
@@ -158,8 +158,8 @@ func (r *reading) fileName() string {
 
 func sameValue(a, b Key) bool { return a.Type == b.Type && a.Num == b.Num && a.Text == b.Text }
 
-// drop takes a key out of the map.
-func (m *keyMap) drop(name string) {
+// remove takes a key out of the map.
+func (m *keyMap) remove(name string) {
 	delete(m.entries, name)
 	m.names = nil
 }
