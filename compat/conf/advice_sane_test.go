@@ -34,7 +34,9 @@ func sane(n int, edit ...string) string {
 		if old, new, ok := strings.Cut(e, "=>"); ok {
 			for _, lines := range sections {
 				for i, l := range lines {
-					lines[i] = strings.Replace(l+"\n", old+"\n", new+"\n", 1)
+					if before, ok := strings.CutSuffix(l, old); ok {
+						lines[i] = before + new
+					}
 				}
 			}
 			continue
@@ -46,7 +48,7 @@ func sane(n int, edit ...string) string {
 	for _, name := range []string{"totem", "nodelist", "quorum", "logging"} {
 		fmt.Fprintf(&b, "%s {\n", name)
 		for _, l := range sections[name] {
-			b.WriteString(strings.TrimSuffix(l, "\n") + "\n")
+			b.WriteString(l + "\n")
 		}
 		b.WriteString("}\n")
 	}
