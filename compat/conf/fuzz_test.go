@@ -45,6 +45,7 @@ func FuzzParse(f *testing.F) {
 		} else {
 			fuzzBack(t, keys)
 		}
+		fuzzTranslate(t, data)
 		keys, errs := ParseTOML(data, "f.toml", tomlHost(""))
 		for _, e := range errs {
 			if e.File != "f.toml" || e.Line == 0 || e.Text == "" {
@@ -63,7 +64,7 @@ func fuzzWhole(t *testing.T, data []byte) {
 	c, err := Load("node.toml", e)
 	refused := false
 	for _, p := range Check("node.toml", e) {
-		refused = refused || p.Severity != Warning
+		refused = refused || p.Severity > Warning
 		_ = p.String()
 	}
 	if (err != nil) != refused {
@@ -92,5 +93,42 @@ func fuzzBack(t *testing.T, keys []Key) {
 	}
 	if diff := cmp.Diff(withoutLines(keys), withoutLines(back)); diff != "" {
 		t.Fatalf("%s\n%s", diff, text)
+	}
+}
+
+// fuzzTranslate translates a file into the other language and back: keys and
+// comments stay, in either dialect.
+func fuzzTranslate(t *testing.T, data []byte) {
+	for _, dialect := range []int{0, 2} {
+		e := tomlHost("")
+		d, err := ReadDocument(data, "f", dialect, e)
+		if err != nil {
+			continue
+		}
+		_ = d.Verdict(e)
+		out, err := d.Translate(e)
+		if err != nil {
+			continue
+		}
+		if isTOML(out) == d.TOML {
+			t.Fatalf("still the same language:\n%s", out)
+		}
+		if d.Dialect == 3 {
+			checkComments(t, string(data), string(out))
+		}
+		back, err := ReadDocument(out, "b", 3, e)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, pair := range DiffKeys(d.Keys, back.Keys) {
+			if !pair.Same() && pair.A.Name != dscpKey {
+				t.Fatalf("%v became %v\n%s", pair.A, pair.B, out)
+			}
+		}
+		again, err := back.Translate(e)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		checkComments(t, string(out), string(again))
 	}
 }
