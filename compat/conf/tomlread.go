@@ -82,13 +82,15 @@ type tomlReader struct {
 	env    *Env
 	keys   *keyMap
 	fields map[string]string // key to the field it came from
+	names  map[string]string // key to the user's or group's name it was given by
 	lines  map[place]int
 	errs   []*Error
 	advice []Problem
 }
 
 func newTOMLReader(file string, env *Env, keys *keyMap) *tomlReader {
-	return &tomlReader{file: file, env: env, keys: keys, fields: make(map[string]string)}
+	return &tomlReader{file: file, env: env, keys: keys, fields: make(map[string]string),
+		names: make(map[string]string)}
 }
 
 // fail notes an error at a place.
@@ -295,8 +297,8 @@ func (d *tomlReader) store(at place, k Key) {
 	}
 }
 
-// carries tells if a line of corosync.conf can carry a text.
+// carries tells if a line of corosync.conf can carry a text under a name.
 func carries(name, text string) bool {
-	return !strings.ContainsAny(text, "{\n\x00") && trimBlanks(text) == text && !strings.HasSuffix(text, "\r") &&
-		len(name)+len(": ")+len(text) <= lineSize-2
+	_, ok := coroText(name, text)
+	return ok
 }

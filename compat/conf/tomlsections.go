@@ -131,6 +131,9 @@ func (d *tomlReader) grants(at place, v any, group bool) {
 		key := fmt.Sprintf("uidgid.config.%s.%d", kind, id)
 		d.keys.set(Key{Name: key, Type: TypeU8, Num: 1, Line: d.line(in)})
 		d.fields[key] = in.String()
+		if name, ok := v.(string); ok {
+			d.names[key] = name
+		}
 	}
 }
 

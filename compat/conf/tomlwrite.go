@@ -6,14 +6,19 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // ToTOML writes keys, as [ParseCorosync] returns them, as TOML that stands for
 // exactly these keys. Users and groups become numbers, for the keys have no
 // names of them. It fails if a key cannot be written, and if totem.version is
 // not 2, for which TOML has no field.
-func ToTOML(keys []Key) ([]byte, error) {
-	w := &tomlWriter{keys: mapOf(keys), used: make(map[string]bool), leaves: make(map[string]bool)}
+func ToTOML(keys []Key) ([]byte, error) { return writeTOML(keys, nil, nil) }
+
+// writeTOML is ToTOML with the names of users and groups, by key, and with
+// comments.
+func writeTOML(keys []Key, names map[string]string, notes *comments) ([]byte, error) {
+	w := &tomlWriter{keys: mapOf(keys), used: make(map[string]bool), leaves: make(map[string]bool), names: names, notes: notes}
 	if v, _ := w.keys.u32("totem.version"); v != 2 {
 		return nil, fmt.Errorf("totem.version is %d: only 2 can be written as TOML", v)
 	}
@@ -30,8 +35,15 @@ type tomlTable struct {
 	name   string
 	array  bool // [[name]]
 	shown  bool // has a header even if empty
-	values []string
+	values []tomlLine
 	tables []*tomlTable
+	key    string // the key that the table's name stands for, if it does
+}
+
+// A tomlLine is a line of a table and the keys that it stands for.
+type tomlLine struct {
+	text string
+	keys []string
 }
 
 // sub returns a table in a table, made on demand.
@@ -56,8 +68,8 @@ func (t *tomlTable) at(path string) *tomlTable {
 	return t
 }
 
-func (t *tomlTable) add(name, value string) {
-	t.values = append(t.values, tomlName(name)+" = "+value)
+func (t *tomlTable) add(name, value string, keys ...string) {
+	t.values = append(t.values, tomlLine{tomlName(name) + " = " + value, keys})
 }
 
 type tomlWriter struct {
@@ -66,6 +78,8 @@ type tomlWriter struct {
 	// leaves are the keys that stand in extra.
 	leaves map[string]bool
 	root   tomlTable
+	names  map[string]string
+	notes  *comments
 }
 
 // field writes a key into a table if it is there and the field can hold it.
@@ -78,7 +92,7 @@ func (w *tomlWriter) field(t *tomlTable, name, key string, f *field) bool {
 	if !ok || k.Type == TypeString && !carries(key[strings.LastIndexByte(key, '.')+1:], k.Text) {
 		return false
 	}
-	t.add(name, value)
+	t.add(name, value, key)
 	w.used[key] = true
 	return true
 }
@@ -94,12 +108,15 @@ func (w *tomlWriter) fields(t *tomlTable, s *schema, prefix string) {
 
 // document writes everything that has a place of its own.
 func (w *tomlWriter) document() {
-	w.root.values = append(w.root.values, "format = 1")
+	w.root.add("format", "1", "totem.version")
 	for _, name := range strings.Fields("cluster transport crypto timers protocol") {
 		w.root.sub(name)
 	}
 	w.links()
 	w.nodes()
+	for _, name := range strings.Fields("quorum logging") {
+		w.root.sub(name)
+	}
 	w.fields(&w.root, documentSchema, "")
 	w.loggers()
 	w.daemons()
@@ -140,18 +157,18 @@ func (w *tomlWriter) links() {
 		t := &tomlTable{name: "link", array: true}
 		t.add("number", strconv.Itoa(int(n)))
 		w.fields(t, linkSchema, linkKey(n, ""))
-		var members []string
+		var members, memberKeys []string
 		for i := 0; ; i++ {
 			key := linkKey(n, "member."+strconv.Itoa(i))
 			text, ok := w.keys.text(key)
 			if !ok || !carries("memberaddr", text) {
 				break
 			}
-			members = append(members, tomlText(text))
+			members, memberKeys = append(members, tomlText(text)), append(memberKeys, key)
 			w.used[key] = true
 		}
 		if members != nil {
-			t.add("members", "["+strings.Join(members, ", ")+"]")
+			t.add("members", "["+strings.Join(members, ", ")+"]", memberKeys...)
 		}
 		if len(t.values) > 1 {
 			w.root.tables = append(w.root.tables, t)
@@ -187,9 +204,14 @@ func (w *tomlWriter) nodes() {
 
 // inline writes a table's values on one line of another.
 func (t *tomlTable) inline(into *tomlTable, name string) {
-	if t.values != nil {
-		into.add(name, "{ "+strings.Join(t.values, ", ")+" }")
+	if t.values == nil {
+		return
 	}
+	var texts, keys []string
+	for _, l := range t.values {
+		texts, keys = append(texts, l.text), append(keys, l.keys...)
+	}
+	into.add(name, "{ "+strings.Join(texts, ", ")+" }", keys...)
 }
 
 // loggers writes the subsystems; the table itself stands for the key subsys.
@@ -200,7 +222,7 @@ func (w *tomlWriter) loggers() {
 			continue
 		}
 		t := w.root.at("logging.subsystem").sub(name)
-		t.shown = true
+		t.shown, t.key = true, key
 		w.used[key] = true
 		w.fields(t, loggerSchema, subsysPrefix+name+".")
 	}
@@ -224,7 +246,7 @@ func (w *tomlWriter) daemons() {
 		case last == "subsys" && isPart(sub) && !taken && sub != "name" && text(key) == sub &&
 			text(own+"."+sub+".name") == name:
 			t := w.root.at("logging.daemon").sub(name).sub("subsystem").sub(sub)
-			t.shown = true
+			t.shown, t.key = true, key
 			w.used[key], w.used[own+"."+sub+".name"] = true, true
 			w.fields(t, loggerSchema, own+"."+sub+".")
 		}
@@ -245,7 +267,7 @@ func (w *tomlWriter) daemon(prefix, name, nameKey string) {
 		return
 	}
 	t := w.root.at("logging.daemon").sub(name)
-	t.shown = true
+	t.shown, t.key = true, nameKey
 	t.values = probe.values
 	w.used[nameKey] = true
 }
@@ -254,13 +276,18 @@ func (w *tomlWriter) grants() {
 	for _, g := range []struct{ prefix, name string }{
 		{"uidgid.config.uid.", "allow_users"}, {"uidgid.config.gid.", "allow_groups"},
 	} {
-		var ids []string
+		var ids, keys []string
 		for _, id := range granted(w.keys, g.prefix) {
-			ids = append(ids, strconv.FormatUint(uint64(id), 10))
-			w.used[g.prefix+ids[len(ids)-1]] = true
+			text := strconv.FormatUint(uint64(id), 10)
+			key := g.prefix + text
+			if name := w.names[key]; name != "" && utf8.ValidString(name) {
+				text = tomlText(name)
+			}
+			ids, keys = append(ids, text), append(keys, key)
+			w.used[key] = true
 		}
 		if ids != nil {
-			w.root.sub("ipc").add(g.name, "["+strings.Join(ids, ", ")+"]")
+			w.root.sub("ipc").add(g.name, "["+strings.Join(ids, ", ")+"]", keys...)
 		}
 	}
 }
@@ -279,7 +306,7 @@ func (w *tomlWriter) rest() error {
 			!validName(k.Name) || !carries(k.Name, k.Text) {
 			return fmt.Errorf("line %d: %s: %s: no line of a configuration can carry this", k.Line, k.Name, k.Value())
 		}
-		w.root.sub("raw").add(k.Name, tomlText(k.Text))
+		w.root.sub("raw").add(k.Name, tomlText(k.Text), k.Name)
 	}
 	return nil
 }
@@ -312,11 +339,11 @@ func (w *tomlWriter) extra(k Key) bool {
 	}
 	switch {
 	case k.Type == TypeString:
-		t.add(name, tomlText(k.Text))
+		t.add(name, tomlText(k.Text), k.Name)
 	case k.Num > math.MaxInt64:
-		t.add(name, strconv.Quote(k.Value()))
+		t.add(name, strconv.Quote(k.Value()), k.Name)
 	default:
-		t.add(name, k.Value())
+		t.add(name, k.Value(), k.Name)
 	}
 	return true
 }
@@ -324,23 +351,42 @@ func (w *tomlWriter) extra(k Key) bool {
 // bytes writes the document.
 func (w *tomlWriter) bytes() []byte {
 	var b bytes.Buffer
-	w.root.write(&b, "")
+	m := newTableMarks(&w.root)
+	w.notes.write(&b, "", w.notes.takeHeader())
+	w.write(&b, &w.root, "", m)
+	w.notes.write(&b, "", w.notes.takeRest())
 	return b.Bytes()
 }
 
-func (t *tomlTable) write(b *bytes.Buffer, path string) {
-	for _, v := range t.values {
-		b.WriteString(v)
+// write writes a table's lines and the tables in it, each under the comments
+// of its sections and keys.
+func (w *tomlWriter) write(b *bytes.Buffer, t *tomlTable, path string, m *tableMarks) {
+	for _, l := range t.values {
+		for _, key := range l.keys {
+			w.notes.write(b, "", w.notes.takeAbove(keyAnchor(key)))
+		}
+		b.WriteString(l.text)
 		b.WriteByte('\n')
+		for _, key := range l.keys {
+			w.notes.write(b, "", w.notes.takeBelow(keyAnchor(key)))
+		}
+	}
+	for _, mark := range m.last[t] {
+		w.notes.write(b, "", w.notes.takeBelow(mark))
 	}
 	for _, s := range t.tables {
 		below := path + tomlName(s.name)
-		switch {
-		case s.array:
-			fmt.Fprintf(b, "\n[[%s]]\n", below)
-		case s.values != nil || s.shown:
-			fmt.Fprintf(b, "\n[%s]\n", below)
+		if s.array || s.values != nil || s.shown {
+			b.WriteByte('\n')
+			for _, mark := range m.first[s] {
+				w.notes.write(b, "", w.notes.takeAbove(mark))
+			}
+			header := "[" + below + "]"
+			if s.array {
+				header = "[" + header + "]"
+			}
+			fmt.Fprintln(b, header)
 		}
-		s.write(b, below+".")
+		w.write(b, s, below+".", m)
 	}
 }
