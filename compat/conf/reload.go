@@ -53,8 +53,13 @@ func Reload(path string, env Env, running *Config) (*Plan, error) {
 	if len(r.refusals) > 0 {
 		return nil, reloadError(r.refusals[0])
 	}
+	return r.plan(&env, running)
+}
+
+// plan goes on from the keys of a file.
+func (r *reading) plan(env *Env, running *Config) (*Plan, error) {
 	p := &Plan{Notices: r.keepFixed(mapOf(running.Keys), running.Links)}
-	if r.refuse(r.validate(&env)); len(r.refusals) > 0 {
+	if r.refuse(r.validate(env)); len(r.refusals) > 0 {
 		return nil, reloadError(r.refusals[0])
 	}
 	for _, problem := range startProblems(r.totem) {

@@ -84,8 +84,15 @@ func runNode(args []string, stdout, stderr io.Writer) int {
 		return 15
 	}
 	n.OnReopenLogs(w.Reopen)
+	go tellBeside(log, file, c)
 	n.OnReload(
-		func(running *conf.Config) (*conf.Plan, error) { return conf.Reload(file, conf.Host(), running) },
+		func(running *conf.Config) (*conf.Plan, error) {
+			plan, err := conf.Reload(file, conf.Host(), running)
+			if err == nil {
+				go tellBeside(log, file, plan.Config)
+			}
+			return plan, err
+		},
 		func(c *conf.Config) error { return w.Reconfigure(logOptions(c, stderr)) })
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)

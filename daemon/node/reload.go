@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"cpgol/compat/conf"
 	"cpgol/daemon/cfg"
+	"cpgol/daemon/cmap"
 	"cpgol/daemon/logs"
 	"cpgol/daemon/net"
 	"cpgol/daemon/service"
@@ -21,14 +23,21 @@ type Reader func(running *conf.Config) (*conf.Plan, error)
 // read returns; without it such requests are not supported. logging, if not nil,
 // puts the logging section into force.
 func (n *Node) OnReload(read Reader, logging func(*conf.Config) error) {
-	s, ok := slotAs[*cfg.Service](n.slot(service.CFG))
-	if !ok {
-		return
+	if s, ok := slotAs[*cfg.Service](n.slot(service.CFG)); ok {
+		r := newReload(n, read, logging)
+		s.Reload, s.CryptoPhase = r.run, r.rekey.phase
 	}
-	r := &reload{n: n, log: logs.Subsystem(n.log, "CFG"), read: read, logging: logging}
-	r.rekey.n = n
-	r.rekey.slot = 1
-	s.Reload, s.CryptoPhase = r.run, r.rekey.phase
+}
+
+// newReload also puts keys into force that clients set from now on.
+func newReload(n *Node, read Reader, logging func(*conf.Config) error) *reload {
+	r := &reload{
+		n: n, read: read, logging: logging, rekey: rekey{n: n, slot: 1},
+		log: logs.Subsystem(n.log, "CFG"), limited: n.limited("CFG"),
+	}
+	n.keys.Track("totem.", cmap.AllEvents|cmap.Prefix, r.keySet)
+	n.keys.Track("logging.", cmap.AllEvents|cmap.Prefix, r.keySet)
+	return r
 }
 
 // reload takes a changed configuration over while the node runs: all of it is
@@ -37,9 +46,11 @@ func (n *Node) OnReload(read Reader, logging func(*conf.Config) error) {
 type reload struct {
 	n       *Node
 	log     *slog.Logger // CFG
+	limited *slog.Logger // CFG, for what clients can cause
 	read    Reader
 	logging func(*conf.Config) error
 	pending chan reading // a reading that took too long; nil: none
+	taking  bool         // a configuration is being put into force: keys change for that
 	rekey   rekey
 }
 
@@ -57,7 +68,9 @@ func (r *reload) run() (cryptoChanged bool, err error) {
 	if err := r.applyToTransport(plan); err != nil {
 		return false, err
 	}
+	r.taking = true
 	r.apply(plan)
+	r.taking = false
 	return plan.Crypto, nil
 }
 
@@ -128,16 +141,23 @@ func (r *reload) applyToTransport(plan *conf.Plan) error {
 // apply puts the rest into force, none of which can fail.
 func (r *reload) apply(plan *conf.Plan) {
 	n := r.n
+	was := n.cfg
 	n.cfg = plan.Config
 	n.engine.Reconfigure(engineConfig(n.cfg))
 	n.replaceKeys()
-	if r.logging != nil {
-		if err := r.logging(n.cfg); err != nil {
-			r.log.Error(err.Error() + "; lines go where they went")
-		}
-	}
+	r.applyLogging(was)
 	for _, text := range plan.Notices {
 		r.log.Log(nil, levelNotice, text)
+	}
+}
+
+// applyLogging puts the logging section into force if it changed.
+func (r *reload) applyLogging(was *conf.Config) {
+	if r.logging == nil || reflect.DeepEqual(was.Logging, r.n.cfg.Logging) {
+		return
+	}
+	if err := r.logging(r.n.cfg); err != nil {
+		r.log.Error(err.Error() + "; lines go where they went")
 	}
 }
 

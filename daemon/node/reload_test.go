@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cpgol/compat/conf"
+	"cpgol/daemon/cmap"
 	"cpgol/daemon/link"
 	"cpgol/daemon/net"
-	"cpgol/daemon/service"
 	"cpgol/wire/exec"
 	"cpgol/wire/knet"
 )
@@ -112,11 +112,7 @@ func newReloading(t *testing.T, text string) *reloading {
 		t.Fatal(err)
 	}
 	x.n = inside.n
-	x.n.OnReload(func(running *conf.Config) (*conf.Plan, error) { return conf.Reload("corosync.conf", env, running) }, nil)
-	x.r = &reload{n: x.n, log: x.n.log, read: func(running *conf.Config) (*conf.Plan, error) {
-		return conf.Reload("corosync.conf", env, running)
-	}}
-	x.r.rekey.n, x.r.rekey.slot = x.n, 1
+	x.r = newReload(x.n, func(running *conf.Config) (*conf.Plan, error) { return conf.Reload("corosync.conf", env, running) }, nil)
 	return x
 }
 
@@ -168,6 +164,43 @@ func TestReloadTaken(t *testing.T) {
 	}
 	if x.knet.hosts != 3 || len(x.n.cfg.Nodes) != 4 {
 		t.Errorf("%d hosts, %d nodes", x.knet.hosts, len(x.n.cfg.Nodes))
+	}
+}
+
+// Keys that clients set count at once; what makes no sense stays in the map, and
+// nothing else changes. A reload takes all of it back.
+func TestKeysSet(t *testing.T) {
+	x := newReloading(t, fileOf(3, "", ""))
+	var told []string
+	x.r.logging = func(c *conf.Config) error { told = append(told, c.Logging.Top.Debug); return nil }
+	expect := func(token string) {
+		t.Helper()
+		if got := x.keys()["runtime.config.totem.token"]; got != token {
+			t.Errorf("token %s, want %s", got, token)
+		}
+		if got := fmt.Sprint(x.n.cfg.Totem.Token.Milliseconds()); got != token {
+			t.Errorf("token %s in force, want %s", got, token)
+		}
+	}
+	x.n.keys.Set("totem.token", cmap.U32(4000))
+	expect("4650")
+	x.n.keys.Set("totem.join", cmap.U32(1))
+	x.n.keys.Set("totem.token", cmap.U32(5000))
+	expect("4650") // the join is still wrong
+	x.n.keys.Delete("totem.join")
+	expect("5650")
+	x.n.keys.Set("totem.token", cmap.String("not a number"))
+	expect("3650")
+	x.n.keys.Set("logging.debug", cmap.String("on"))
+	if got := fmt.Sprint(x.keys()["totem.join"], x.keys()["runtime.config.totem.join"], told); got != "50[on]" {
+		t.Error(got)
+	}
+	if _, err := x.r.run(); err != nil {
+		t.Fatal(err)
+	}
+	expect("3650")
+	if got := fmt.Sprint(x.keys()["totem.token"], x.keys()["logging.debug"], told); got != "[on off]" {
+		t.Error(got)
 	}
 }
 
@@ -250,8 +283,5 @@ func TestRekey(t *testing.T) {
 			x.n.timers.run(x.now)
 			expect("cleaned up", false, true, true)
 		}
-	}
-	if x.n.slot(service.CFG) == nil {
-		t.Error("no cfg")
 	}
 }
