@@ -55,6 +55,12 @@ func ReadDocument(data []byte, file string, dialect int, env Env) (*Document, er
 	}
 	d.Keys = p.keys.list()
 	d.unequal(p.keys)
+	r := reading{keys: p.keys}
+	for _, f := range d.Findings { // what is missing has the line of what would stand beside it
+		if f.Line == 0 {
+			f.Line = r.lineOf(f.Key)
+		}
+	}
 	sortProblems(d.Findings)
 	return d, nil
 }

@@ -302,8 +302,9 @@ func (w *tomlWriter) rest() error {
 		if w.extra(k) {
 			continue
 		}
+		_, name := splitName(k.Name)
 		if k.Type != TypeString || strings.Contains(k.Name, ":") || len(k.Name) >= maxName-1 ||
-			!validName(k.Name) || !carries(k.Name, k.Text) {
+			!validName(k.Name) || !carries(name, k.Text) {
 			return fmt.Errorf("line %d: %s: %s: no line of a configuration can carry this", k.Line, k.Name, k.Value())
 		}
 		w.root.sub("raw").add(k.Name, tomlText(k.Text), k.Name)
@@ -320,7 +321,7 @@ func (w *tomlWriter) extra(k Key) bool {
 	}
 	section, name := splitName(k.Name)
 	if extraRefusal(k.Name) != "" || typeOf(stateAt(section), k.Name, name) != k.Type ||
-		len(k.Name) >= maxName-1 || !carries(name, k.Text) || name == "base64" {
+		len(k.Name) >= maxName || section == "" && len(k.Name) >= maxName-1 || !carries(name, k.Text) || name == "base64" {
 		return false
 	}
 	for s := section; s != ""; s, _ = splitName(s) {
