@@ -1,13 +1,19 @@
 // Command cpgold is the daemon and its tools in one binary.
 //
 //	cpgold run --config FILE         run the node in the foreground
-//	cpgold check FILE                say what is wrong with a configuration, by line
+//	cpgold check FILE                say what is wrong with a configuration, by line; with --against OTHER what must be the
+//	                                 same on another node and is not, with --live what a reload would change
+//	cpgold schema                    print the JSON Schema of the TOML configuration, for editors
+//	cpgold example                   print a commented TOML configuration with every field
 //	cpgold replay SIDECAR.json       decode a recorded ring and rebuild what its clients saw
 //	cpgold version
 //
 // Results go to standard output, everything else to standard error. Exit
-// statuses of run are those of the C daemon (exec/util.h); of check 0, 1 (refused) and 3 (the daemon would not start); of the others 0 for
-// success, 1 for a negative result, 2 for a wrong command line.
+// statuses of run are those of the C daemon (exec/util.h); of the others 0 for
+// success, 1 for a negative result, 2 for a wrong command line. check has more: 0 if the file is accepted, or of these the
+// first that holds: 1 the file is refused, as `corosync -t` would; 3 it passes that test, but the daemon would not start;
+// 6 --live: the running daemon cannot be asked; 4 --against: settings that must be the same are not, or the other file cannot be
+// read; 5 --live: a reload would refuse the file, or leave some of it for the next start. Warnings and advice do not change it.
 package main
 
 import (
@@ -29,7 +35,9 @@ type command struct {
 
 var commands = []command{
 	{"run", "--config FILE", "run the node in the foreground; FILE is TOML or a corosync.conf", runNode},
-	{"check", "FILE", "say what is wrong with a configuration, by line", check},
+	{"check", "FILE [--against FILE] [--live]", "say what is wrong with a configuration, by line; compare it", check},
+	{"schema", "", "print the JSON Schema of the TOML configuration, for editors", printSchema},
+	{"example", "", "print a commented TOML configuration with every field", printExample},
 	{"replay", "SIDECAR.json [--json]", "decode a recorded ring and rebuild what its clients saw", replayRing},
 	{"version", "", "print the version", version},
 }
