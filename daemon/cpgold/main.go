@@ -3,6 +3,8 @@
 //	cpgold run --config FILE         run the node in the foreground
 //	cpgold check FILE                say what is wrong with a configuration, by line; with --against OTHER what must be the
 //	                                 same on another node and is not, with --live what a reload would change
+//	cpgold migrate FILE              translate a corosync.conf to TOML, or back
+//	cpgold keygen                    make a secret key, as corosync-keygen does
 //	cpgold schema                    print the JSON Schema of the TOML configuration, for editors
 //	cpgold example                   print a commented TOML configuration with every field
 //	cpgold replay SIDECAR.json       decode a recorded ring and rebuild what its clients saw
@@ -36,6 +38,8 @@ type command struct {
 var commands = []command{
 	{"run", "--config FILE", "run the node in the foreground; FILE is TOML or a corosync.conf", runNode},
 	{"check", "FILE [--against FILE] [--live]", "say what is wrong with a configuration, by line; compare it", check},
+	{"migrate", "FILE [-o FILE]", "translate a corosync.conf to TOML, or with --reverse back", migrate},
+	{"keygen", "[-s SIZE] [-k FILE]", "make a secret key, as corosync-keygen does", keygen},
 	{"schema", "", "print the JSON Schema of the TOML configuration, for editors", printSchema},
 	{"example", "", "print a commented TOML configuration with every field", printExample},
 	{"replay", "SIDECAR.json [--json]", "decode a recorded ring and rebuild what its clients saw", replayRing},
