@@ -104,6 +104,8 @@ mount --bind "$LAB/etc" /etc/corosync
 mount --bind "$LAB/lib" /var/lib/corosync
 mount --bind "$LAB/log" /var/log/corosync
 mount --bind "$LAB/run" /run
+mkdir -p /etc/systemd/system
+mount --bind "$LAB/systemd" /etc/systemd/system
 mount --bind "$SHM" /dev/shm
 exec "$@"`
 
@@ -117,20 +119,31 @@ func (h *Host) start(conf string, key []byte, file string, argv ...string) error
 	if err := os.WriteFile(filepath.Join(h.Dir, "etc", "authkey"), key, 0o400); err != nil {
 		return err
 	}
+	return h.launch(argv...)
+}
+
+// launch starts a daemon with the files that the host has.
+func (h *Host) launch(argv ...string) error {
 	out, err := os.OpenFile(h.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	args := append([]string{"netns", "exec", h.Space, "unshare", "-m", "sh", "-c", mounts, "sh"}, argv...)
-	cmd := exec.Command("ip", args...)
-	cmd.Env = append(os.Environ(), "LAB="+h.Dir, "SHM="+h.Shm())
+	cmd := h.apart(context.Background(), argv...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if h.daemon, err = startProcess(cmd); err != nil {
 		return err
 	}
 	h.lab.opt.Log("node %d: %s started, pid %d", h.ID, filepath.Base(argv[0]), h.daemon.pid)
 	return nil
+}
+
+// apart is a program that sees the host's files in place of the machine's.
+func (h *Host) apart(ctx context.Context, argv ...string) *exec.Cmd {
+	args := append([]string{"netns", "exec", h.Space, "unshare", "-m", "sh", "-c", mounts, "sh"}, argv...)
+	cmd := exec.CommandContext(ctx, "ip", args...)
+	cmd.Env = append(os.Environ(), "LAB="+h.Dir, "SHM="+h.Shm())
+	return cmd
 }
 
 // startProcess starts cmd; ip, unshare and sh each replace themselves by the

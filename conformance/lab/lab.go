@@ -150,7 +150,7 @@ func (l *Lab) addHost(id int) error {
 	if err := l.addNamespace(h.Space); err != nil {
 		return err
 	}
-	for _, d := range []string{"etc", "lib", "run", "log"} {
+	for _, d := range []string{"etc", "lib", "run", "log", "systemd"} {
 		if err := os.MkdirAll(filepath.Join(h.Dir, d), 0o755); err != nil {
 			return err
 		}
