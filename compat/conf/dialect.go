@@ -35,7 +35,10 @@ func coroItems(data []byte) []coroItem {
 			continue
 		}
 		if before, _, ok := cutAt(text, '{'); ok {
-			sections = append(sections, join(top, trimName(before)))
+			if len(top) < maxName { // deeper ones are not read anyway
+				top = join(top, trimName(before))
+			}
+			sections = append(sections, top)
 		} else if before, after, ok := cutAt(text, ':'); ok {
 			items = append(items, coroItem{number, top, trimName(before), trimBlanks(after)})
 		} else if strings.Contains(text, "}") && len(sections) > 1 {
