@@ -71,14 +71,17 @@ func CompareFiles(file, other string, env Env) (found []Difference, open []strin
 	return found, open, nil
 }
 
+// maxHosts bounds how many nodes are tried as the own one.
+const maxHosts = 16
+
 // readForeign reads the file of any node of a cluster: what a node has to have
-// on its own host (log files, directories, users, a key) is taken for given, and
-// the first node that can be one counts as the own.
+// on its own host (log files, directories, users, a key) is taken for given. This
+// host counts as the own node, or the first one of the list that can be.
 func readForeign(path string, env Env) *reading {
-	env.TryLog, env.TryDir, env.ListDir, env.Reverse, env.Addrs = nil, nil, nil, nil, nil
+	own := env
+	env.TryLog, env.TryDir, env.ListDir = nil, nil, nil
 	found := func(string) (uint32, bool) { return 0, true }
 	env.LookupUser, env.LookupGroup = found, found
-	own := env
 	env.ReadFile = func(name string, limit int) ([]byte, error) {
 		if name == path {
 			return own.readFile(name, limit)
@@ -89,13 +92,27 @@ func readForeign(path string, env Env) *reading {
 	if len(r.refusals) > 0 {
 		return r
 	}
+	first := r.validate(&env)
+	if first == nil {
+		return r
+	}
+	env.Reverse, env.Addrs = nil, nil
+	tried := 0
 	for _, k := range r.keys.nodeKeys() {
-		if text, ok := r.keys.text(k.key); ok && (k.name == "name" || k.name == "ring0_addr") {
-			env.HostName = text
-			break
+		text, ok := r.keys.text(k.key)
+		if !ok || k.name != "name" && k.name != "ring0_addr" || tried == maxHosts {
+			continue
+		}
+		env.HostName = text
+		err := r.validate(&env)
+		if err == nil {
+			return r
+		}
+		if tried++; tried == 1 {
+			first = err
 		}
 	}
-	return r.refuse(r.validate(&env))
+	return r.refuse(first)
 }
 
 // inlineKey returns the key if it stands in the configuration itself.

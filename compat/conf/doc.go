@@ -13,7 +13,12 @@
 // crypto.go, local.go, links.go, nodes.go, timers.go) and validated
 // (validate.go). Up to here the verdict is that of `corosync -t`, message and
 // line included. What stock finds out only when it starts is in start.go; what
-// it never says, but an administrator wants to hear, is in advice.go.
+// it never says, but an administrator wants to hear, is in advice*.go.
+//
+// A running daemon reads a file again with reload.go. compare*.go tells what
+// differs between two nodes' files, and between a file and a running daemon.
+// jsonschema.go and example.go describe the TOML form, out of the table that it
+// is read by (schema.go).
 //
 // The world outside the file (host name, addresses, resolver, users, files) is
 // an [Env], so that a verdict can be reproduced anywhere.
@@ -21,10 +26,11 @@
 // Reference: exec/coroparse.c, exec/totemconfig.c, exec/logconfig.c,
 // exec/votequorum.c (votequorum_readconfig), exec/main.c (main).
 //
-// Not done: the readings of 2.4 and 1.4 (migration), reload (comparing two
-// configurations), more than 28 different log files (stock's table is full
-// then).
+// Not done: the reading of 1.4 (migration), more than 28 different log files
+// (stock's table is full then).
 //
 // To add a key: give it a type in types.go if it is not text, a row in
-// schema.go for its place in TOML, and read it where it takes effect.
+// schema.go for its place in TOML, a text in jsonschema_about.go, and read it
+// where it takes effect. If it must be the same on all nodes, compare.go has to
+// know; if it cannot change while the daemon runs, reload.go.
 package conf
