@@ -104,7 +104,8 @@ func reloadError(e *Error) error {
 	switch {
 	case e.round == roundOpen, e.round == roundParse, e.round == roundTOML:
 		doing = reloadParse
-	case strings.HasPrefix(e.Key, "totem.crypto_"), strings.HasPrefix(e.Key, "totem.key"):
+	case strings.HasPrefix(e.Key, "totem.crypto_"), strings.HasPrefix(e.Key, "totem.key"),
+		e.Key == "" && strings.HasPrefix(e.Text, "Could "): // the usual key file, which no key names
 		doing = reloadCrypto
 	}
 	return &ReloadError{doing, e}

@@ -161,10 +161,10 @@ func (b *bench) cfgtool() {
 	}
 }
 
-// reload is what is not done yet: the answer must say so, at once.
+// reload reads the same file again: nothing changes, at once.
 func (b *bench) reload() {
 	begin := time.Now()
-	b.same("reading the configuration again is not supported yet", "corosync-cfgtool", "-R")
+	b.same("", "corosync-cfgtool", "-R")
 	if took := time.Since(begin); took > 5*time.Second {
 		b.t.Errorf("cfgtool -R took %v", took)
 	}
