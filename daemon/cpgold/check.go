@@ -113,6 +113,7 @@ func check(args []string, stdout, stderr io.Writer) int {
 		return misused(stderr, "check", "%s", checkUsage)
 	}
 	r := checkFile(file, conf.Host())
+	r.adviseKey(conf.Host())
 	if against != "" {
 		r.compare(against, conf.Host())
 	}

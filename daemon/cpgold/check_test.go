@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -160,6 +161,45 @@ func TestSchemaAndExample(t *testing.T) {
 	for _, name := range []string{"schema", "example"} {
 		if status, _, stderr := commandLine(name, "x"); status != 2 || !strings.Contains(stderr, "usage: cpgold "+name) {
 			t.Errorf("%s x: %d %s", name, status, stderr)
+		}
+	}
+}
+
+// TestCheckKey: a key that others can read is told of, in a file of its own and
+// in the configuration.
+func TestCheckKey(t *testing.T) {
+	crypto := "version: 2\n  crypto_cipher: aes256\n  crypto_hash: sha256\n  "
+	for _, c := range []struct {
+		name      string
+		line      string // KEY is the key file
+		mode, key os.FileMode
+		owner     int
+		want      string
+	}{
+		{"fine", "keyfile: KEY", 0o644, 0o400, 0, ""},
+		{"readable", "keyfile: KEY", 0o644, 0o440, 0, "advice: KEY: others than the owner may read or change the crypto key (mode 0440): "},
+		{"inline", "key: " + strings.Repeat("k", 200), 0o644, 0o400, 0, "advice: FILE: others than the owner may read or change the crypto key in it (mode 0644)"},
+		{"inline, fine", "key: " + strings.Repeat("k", 200), 0o600, 0o400, 0, ""},
+		{"owner", "keyfile: KEY", 0o600, 0o400, 65534, "advice: KEY: user 65534 owns the crypto key, not root"},
+	} {
+		if c.owner != 0 && os.Geteuid() != 0 {
+			continue // nobody else can give files away
+		}
+		dir := t.TempDir()
+		key, file := filepath.Join(dir, "authkey"), filepath.Join(dir, "corosync.conf")
+		text := strings.Replace(good, "version: 2", crypto+strings.ReplaceAll(c.line, "KEY", key), 1)
+		err := errors.Join(os.WriteFile(key, make([]byte, 256), 0o600), os.WriteFile(file, []byte(text), 0o600), os.Chmod(key, c.key),
+			os.Chmod(file, c.mode), os.Chown(key, max(c.owner, os.Geteuid()), -1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, _ := commandLine("check", file)
+		got := strings.NewReplacer(key, "KEY", file, "FILE").Replace(stdout)
+		if os.Geteuid() != 0 { // whose files these are
+			got = regexp.MustCompile("(?m)^.*, not root\n").ReplaceAllString(got, "")
+		}
+		if status != 0 || !strings.HasPrefix(got, c.want) || c.want == "" && got != "FILE: accepted\n" {
+			t.Errorf("%s: status %d\n%s\nwant %s", c.name, status, got, c.want)
 		}
 	}
 }
