@@ -78,7 +78,7 @@ func (d *Document) recognise(data []byte) int {
 		return 3
 	}
 	d.find(Warning, first.line, join(first.section, first.name),
-		"only corosync 2 and older have this: the file is read as corosync 2 read it (as 3 reads it: --from 3)")
+		"only corosync 2 and older have this: the file is read as corosync 2 read it. If a node of corosync 3 runs with it, say --from 3")
 	return 2
 }
 

@@ -9,6 +9,7 @@ type Document struct {
 	TOML     bool      // else corosync.conf
 	Dialect  int       // 2 or 3: the major version of corosync that it was written for
 	Keys     []Key     // in the order of their names
+	Guessed  bool      // Dialect was told by the keys, and is not 3
 	Findings []Problem // what has no equal, no effect or another meaning, by line
 
 	names map[string]string // how users and groups are called, by key
@@ -38,6 +39,7 @@ func ReadDocument(data []byte, file string, dialect int, env Env) (*Document, er
 	}
 	if d.Dialect = dialect; dialect == 0 {
 		d.Dialect = d.recognise(data)
+		d.Guessed = d.Dialect != 3
 	}
 	text := data
 	if d.Dialect == 2 {

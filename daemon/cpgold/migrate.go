@@ -15,8 +15,9 @@ import (
 )
 
 // Statuses of migrate beside 0 and statusUsage: nothing was translated, or
-// --diff found a difference; or it was translated, and the result needs a hand
-// before a node starts with it, as the findings say.
+// --diff found a difference; or it was translated, and needs a hand as the
+// findings say: the file may be one of corosync 2 (--from 2 or 3 settles that),
+// something has no equal, or a node of this host would not start with it.
 const (
 	statusUntranslated = 1
 	statusNeedsHand    = 3
@@ -65,6 +66,9 @@ func migrate(args []string, stdout, stderr io.Writer) int {
 		return m.compare(doc, text, env)
 	}
 	status := m.tell(doc, env)
+	if doc.Guessed && m.inPlace {
+		return m.fail(fmt.Errorf("%s: left as it is: say --from 2 or --from 3", m.file))
+	}
 	if err := m.write(text); err != nil {
 		return m.fail(err)
 	}
@@ -125,6 +129,9 @@ func (m *migration) tell(doc *conf.Document, env conf.Env) (status int) {
 		if f.Severity == conf.Refused || f.Severity == conf.StartError {
 			status = statusNeedsHand
 		}
+	}
+	if doc.Guessed {
+		status = statusNeedsHand
 	}
 	if e := doc.Verdict(env); e != nil {
 		fmt.Fprintf(m.stderr, "error: a node would not start with the result on this host: %v\n", e)

@@ -174,6 +174,52 @@ func TestReplacementKilled(t *testing.T) {
 	}
 }
 
+// TestReplacementCopies keeps the original where there are no links.
+func TestReplacementCopies(t *testing.T) {
+	file := put(t, "corosync.conf", good, 0o640)
+	s, err := readSource(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := replacement{path: file, source: s}
+	if err := r.copyTo(file + ".orig"); err != nil || read(t, file+".orig") != good {
+		t.Errorf("%v", err)
+	}
+	if info, err := os.Stat(file + ".orig"); err != nil || info.Mode() != 0o640 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if err := r.copyTo(file + ".orig"); !errors.Is(err, os.ErrExist) {
+		t.Errorf("%v", err)
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(file)); len(entries) != 2 {
+		t.Errorf("%v", entries)
+	}
+}
+
+// TestMigrateGuessed does not act on a guess.
+func TestMigrateGuessed(t *testing.T) {
+	const text = "totem {\nversion: 2\nsecauth: off\nrrp_mode: none\ntransport: udpu\n}\nnodelist {\nnode {\nring0_addr: 127.0.0.1\n}\n}\n"
+	for _, c := range []struct {
+		from   string
+		status int
+		token  bool
+	}{{"", 3, true}, {"--from=2", 0, true}, {"--from=3", 0, false}} {
+		file := put(t, "corosync.conf", text, 0o600)
+		args := []string{"migrate", file}
+		if c.from != "" {
+			args = append(args, c.from)
+		}
+		status, stdout, stderr := commandLine(args...)
+		if status != c.status || strings.Contains(stdout, "token = \"1s\"") != c.token {
+			t.Errorf("%s: status %d\n%s\n%s", c.from, status, stdout, stderr)
+		}
+		status, _, stderr = commandLine(append(args, "--in-place")...)
+		if changed := read(t, file) != text; changed != (c.from != "") || !changed && (status != 1 || !strings.Contains(stderr, "say --from 2 or --from 3")) {
+			t.Errorf("%s: status %d, changed %v\n%s", c.from, status, changed, stderr)
+		}
+	}
+}
+
 // TestReplacementFails makes steps fail: nothing changes, nothing stays behind.
 func TestReplacementFails(t *testing.T) {
 	for name, disturb := range map[string]func(t *testing.T, file string){

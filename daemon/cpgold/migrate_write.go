@@ -174,12 +174,7 @@ func (r *replacement) keep() error {
 		}
 		err := os.Link(r.path, name)
 		if err != nil && !errors.Is(err, fs.ErrExist) {
-			var temp string
-			if temp, err = writeTemp(name, r.source.data, r.source.info); err == nil {
-				if err = renameNew(temp, name); err != nil {
-					os.Remove(temp)
-				}
-			}
+			err = r.copyTo(name)
 		}
 		if err == nil {
 			r.backup = name
@@ -190,6 +185,19 @@ func (r *replacement) keep() error {
 		}
 	}
 	return fmt.Errorf("%s.orig and %d more such files exist: remove some", r.path, maxBackups-1)
+}
+
+// copyTo writes the original to a new name.
+func (r *replacement) copyTo(name string) error {
+	temp, err := writeTemp(name, r.source.data, r.source.info)
+	if err != nil {
+		return err
+	}
+	if err := renameNew(temp, name); err != nil {
+		os.Remove(temp)
+		return err
+	}
+	return nil
 }
 
 func (r *replacement) sync() error { return syncDir(filepath.Dir(r.path)) }
