@@ -7,6 +7,7 @@
 //	cpgold keygen                    make a secret key, as corosync-keygen does
 //	cpgold schema                    print the JSON Schema of the TOML configuration, for editors
 //	cpgold example                   print a commented TOML configuration with every field
+//	cpgold status [--json]           say what runs here, from which file, and how the ring is
 //	cpgold replay SIDECAR.json       decode a recorded ring and rebuild what its clients saw
 //	cpgold version
 //
@@ -42,6 +43,7 @@ var commands = []command{
 	{"keygen", "[-s SIZE] [-k FILE]", "make a secret key, as corosync-keygen does", keygen},
 	{"schema", "", "print the JSON Schema of the TOML configuration, for editors", printSchema},
 	{"example", "", "print a commented TOML configuration with every field", printExample},
+	{"status", "[--json]", "say what runs here, from which file, and how the ring is", status},
 	{"replay", "SIDECAR.json [--json]", "decode a recorded ring and rebuild what its clients saw", replayRing},
 	{"version", "", "print the version", version},
 }
