@@ -78,7 +78,7 @@ func (a *adviser) totem(t *totem) {
 		for _, m := range t.links[n].members {
 			text := m.addr.String()
 			if other, twice := first[text]; twice {
-				a.add(m.key, "%s is also the address of %s", text, other)
+				a.add(m.key, "%s is also the address of %s", text, a.r.shown(other))
 			}
 			first[text] = m.key
 		}

@@ -147,7 +147,7 @@ func (a *adviser) nodes(t *totem, nodes []Node) {
 			continue
 		}
 		if other, twice := byName[n.Name]; twice {
-			a.add(nodeName(uint32(n.Pos), "name"), "%s is also the name of %s", n.Name, nodeName(uint32(other), "name"))
+			a.add(nodeName(uint32(n.Pos), "name"), "%s is also the name of %s", n.Name, a.r.shown(nodeName(uint32(other), "name")))
 		}
 		byName[n.Name] = n.Pos
 	}

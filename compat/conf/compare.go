@@ -56,7 +56,7 @@ func CompareFiles(file, other string, env Env) (found []Difference, open []strin
 	found = Compare(configs[0], configs[1])
 	for i := range found {
 		d := &found[i]
-		d.Name = readings[0].shown(d.Key)
+		d.Name = readings[0].nameOf(d.Key)
 		if d.LineA == 0 {
 			d.LineA = readings[0].lineOf(d.Key)
 		}
@@ -69,6 +69,16 @@ func CompareFiles(file, other string, env Env) (found []Difference, open []strin
 		open = append(open, "the crypto key, which is in a file of its own")
 	}
 	return found, open, nil
+}
+
+// nameOf is a key as its file names it, or would.
+func (r *reading) nameOf(key string) string {
+	name := r.shown(key)
+	if f, ok := linkSchema.byKey[linkKeyName(key)]; ok && r.toml && name == key {
+		number, _, _ := strings.Cut(strings.TrimPrefix(key, interfacePrefix), ".")
+		return "link[number=" + number + "]." + f.path
+	}
+	return name
 }
 
 // maxHosts bounds how many nodes are tried as the own one.
@@ -179,13 +189,23 @@ func (c *comparer) crypto() {
 func (c *comparer) timers() {
 	a, b := c.a.Totem, c.b.Totem
 	for _, v := range []struct {
-		name string
-		a, b time.Duration
+		name    string
+		a, b    time.Duration
+		follows bool // from another one that differs, unless it is given
 	}{
-		{"token", a.Token, b.Token}, {"token_retransmit", a.TokenRetransmit, b.TokenRetransmit}, {"hold", a.Hold, b.Hold},
-		{"join", a.Join, b.Join}, {"consensus", a.Consensus, b.Consensus}, {"merge", a.Merge, b.Merge},
-		{"max_network_delay", a.MaxNetworkDelay, b.MaxNetworkDelay},
+		{"token", a.Token, b.Token, false},
+		{"token_retransmit", a.TokenRetransmit, b.TokenRetransmit, a.Token != b.Token},
+		{"hold", a.Hold, b.Hold, a.TokenRetransmit != b.TokenRetransmit},
+		{"join", a.Join, b.Join, false},
+		{"consensus", a.Consensus, b.Consensus, a.Token != b.Token},
+		{"merge", a.Merge, b.Merge, false},
+		{"max_network_delay", a.MaxNetworkDelay, b.MaxNetworkDelay, false},
 	} {
+		if _, given := c.aKeys.u32("totem." + v.name); v.follows && !given {
+			if _, given := c.bKeys.u32("totem." + v.name); !given {
+				continue
+			}
+		}
 		c.add("totem."+v.name, "the value in use", fmt.Sprintf("%d ms", v.a.Milliseconds()), fmt.Sprintf("%d ms", v.b.Milliseconds()),
 			"the nodes do not agree on when another one is lost")
 	}

@@ -178,7 +178,7 @@ func (c *liveComparer) add(name string, fate Fate, old, now Key) {
 		}
 		return shownValue(k.Value())
 	}
-	change := Change{Key: name, Name: c.file.shown(name), Fate: fate, Live: shown(old), New: shown(now), Line: c.file.keys.line(name)}
+	change := Change{Key: name, Name: c.file.nameOf(name), Fate: fate, Live: shown(old), New: shown(now), Line: c.file.keys.line(name)}
 	if change.Line == 0 {
 		change.Line = now.Line
 	}

@@ -38,7 +38,7 @@ func TestCheckAgainst(t *testing.T) {
 		want       string
 	}{
 		{"same", good, good, 0, "A: accepted\nA: agrees with B in all that must be the same\n"},
-		{"token", good, other, 4, "A: differs from B in 4 settings that must be the same\n"},
+		{"token", good, other, 4, "A: differs from B in 1 setting that must be the same\n"},
 		{"where", good, other, 4, "difference: A:2: totem.token, the value in use: 3000 ms here, 5000 ms in B:3: "},
 		{"other refused", good, "totem {", 4, "A: cannot be compared with B: B:1: Missing closing brace"},
 		{"both refused", "totem {", "totem {", 1, "A: refused\nA: cannot be compared with B: A:1: Missing closing brace"},

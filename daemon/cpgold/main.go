@@ -38,7 +38,7 @@ type command struct {
 
 var commands = []command{
 	{"run", "--config FILE", "run the node in the foreground; FILE is TOML or a corosync.conf", runNode},
-	{"check", "FILE [--against FILE] [--live]", "say what is wrong with a configuration, by line; compare it", check},
+	{"check", "FILE [--against FILE]", "say what is wrong with a configuration, by line; compare it", check},
 	{"migrate", "FILE [-o FILE]", "translate a corosync.conf to TOML, or with --reverse back", migrate},
 	{"keygen", "[-s SIZE] [-k FILE]", "make a secret key, as corosync-keygen does", keygen},
 	{"schema", "", "print the JSON Schema of the TOML configuration, for editors", printSchema},
