@@ -35,8 +35,9 @@ set +e
 ask() { CPGOLD_TEST_ARGS="check --live $1" "$CPGOLD" -test.run='^TestAsCommand$'; echo "status $?"; }
 CPGOLD=$3
 echo "== before"; ask old.conf
-if [ "$1" = stock ]; then corosync -f -c old.conf > log 2>&1 &
-else CPGOLD_TEST_ARGS="run --config $2/old.conf" "$CPGOLD" -test.run='^TestAsCommand$' > log 2>&1 &
+cp old.conf /run/node.conf
+if [ "$1" = stock ]; then corosync -f -c /run/node.conf > log 2>&1 &
+else CPGOLD_TEST_ARGS="run --config /run/node.conf" "$CPGOLD" -test.run='^TestAsCommand$' > log 2>&1 &
 fi
 pid=$!
 n=0
@@ -47,6 +48,9 @@ for f in old same.toml new wrong moved; do
 done
 corosync-cmapctl -s totem.join u32 77 > /dev/null
 echo "== set by hand"; ask old.conf
+cp new.conf /run/node.conf
+corosync-cfgtool -R > reloaded 2>&1
+echo "== reloaded"; ask new.conf; cat reloaded
 kill -9 $pid
 wait $pid 2> /dev/null
 [ -s log ] && echo "== log" && tail -5 log
@@ -149,9 +153,9 @@ func TestCheckRunning(t *testing.T) {
 			"new.conf": {"restart: new.conf:4: totem.netmtu: none -> 9000", "changes: new.conf:3: totem.token: none -> 4000",
 				"changes: new.conf: runtime.config.totem.token: 3000 -> 4650", "changes: new.conf:20: nodelist.node.1.nodeid: 2 -> 3",
 				"changes: new.conf:25: nodelist.node.2.nodeid: none -> 2", "quorum.two_node: 1 -> 0", "status 5"},
-			"wrong.conf": {"a reload would refuse it: Configuration is not valid: wrong.conf:3: totem.token", "status 1"},
-			"moved.conf": {"a reload would refuse it: Cannot configure new interface definitions: moved.conf:17: nodelist.node.1.ring0_addr", "status 5"},
-			// The daemon's own value follows, for stock at once.
+			"wrong.conf":  {"a reload would refuse it: Configuration is not valid: wrong.conf:3: totem.token", "status 1"},
+			"moved.conf":  {"a reload would refuse it: Cannot configure new interface definitions: moved.conf:17: nodelist.node.1.ring0_addr", "status 5"},
+			"reloaded":    {"restart: new.conf:4: totem.netmtu: none -> 9000", "status 5"},
 			"set by hand": {"changes: old.conf: totem.join: 77 -> none", "status 0"},
 		} {
 			for _, w := range want {
@@ -160,10 +164,17 @@ func TestCheckRunning(t *testing.T) {
 				}
 			}
 		}
+		for line := range strings.Lines(parts["reloaded"]) { // what check said of new.conf has come true
+			late := daemon == "stock" && strings.Contains(line, ".knet_ping_") // stock computes these from the token before
+			if strings.HasPrefix(line, "changes: ") && !late {
+				t.Errorf("%s, reloaded: %s", daemon, line)
+			}
+		}
 		if strings.Contains(parts["new.conf"], "local_node_pos") || strings.Contains(parts["new.conf"], "bindnetaddr") {
 			t.Errorf("%s: %s", daemon, parts["new.conf"])
 		}
-		if t.Failed() {
+		if t.Failed() || testing.Verbose() {
+			t.Logf("%s", parts["reloaded"])
 			t.Logf("%s", parts["log"])
 		}
 	}
