@@ -72,6 +72,23 @@ func TestTranslateCorpus(t *testing.T) {
 	}
 }
 
+// TestRewriteMutations writes changed files of the corpus again.
+func TestRewriteMutations(t *testing.T) {
+	written := 0
+	for _, text := range mutations(t, 5, 3000) {
+		keys, err := ParseCorosync(strings.NewReader(text), "x.conf")
+		if err != nil {
+			continue
+		}
+		written++
+		fuzzRewrite(t, keys)
+		fuzzTranslate(t, []byte(text))
+	}
+	if written < 500 {
+		t.Errorf("only %d of 3000 were read", written)
+	}
+}
+
 const oldHead = "totem {\nversion: 2\n"
 
 // TestDialect checks how the dialects are told apart, what is written out for a
