@@ -305,7 +305,7 @@ var quorumKeys = []struct {
 	name, def string
 	flag      bool
 }{
-	{name: "expected_votes"}, {name: "two_node", flag: true}, {name: "wait_for_all", flag: true},
+	{name: "two_node", flag: true}, {name: "wait_for_all", flag: true},
 	{name: "last_man_standing", flag: true}, {name: "last_man_standing_window", def: "10000"},
 	{name: "auto_tie_breaker", flag: true}, {name: "auto_tie_breaker_node", def: "lowest"},
 	{name: "allow_downscale", flag: true}, {name: "expected_votes_tracking", flag: true},
@@ -319,10 +319,40 @@ func (c *comparer) quorum() {
 	if c.a.QuorumProvider == "" || c.b.QuorumProvider == "" {
 		return
 	}
+	a, given := expectedVotes(c.a, c.aKeys)
+	b, givenB := expectedVotes(c.b, c.bKeys)
+	if given || givenB { // otherwise it follows from the nodes
+		c.add("quorum.expected_votes", "the value in use", a, b, whyQuorum)
+	}
+	model, _ := c.aKeys.text("quorum.device.model")
+	modelB, _ := c.bKeys.text("quorum.device.model")
 	for _, q := range quorumKeys {
+		if strings.HasPrefix(q.name, "device.") && model == "" && modelB == "" {
+			continue // there is no device that would look at it
+		}
 		c.add("quorum."+q.name, "", quorumValue(c.aKeys, q.name, q.def, q.flag), quorumValue(c.bKeys, q.name, q.def, q.flag),
 			whyQuorum)
 	}
+}
+
+// expectedVotes returns the votes of the whole cluster, and if they are given
+// rather than counted.
+func expectedVotes(c *Config, keys *keyMap) (votes string, given bool) {
+	if n, ok := keys.u32("quorum.expected_votes"); ok && n > 0 {
+		return strconv.FormatUint(uint64(n), 10), true
+	}
+	var sum uint64
+	for _, n := range c.Nodes {
+		sum += uint64(n.Votes)
+	}
+	if model, _ := keys.text("quorum.device.model"); model != "" {
+		n, ok := keys.u32("quorum.device.votes")
+		if !ok {
+			n = uint32(max(sum, 1) - 1)
+		}
+		sum += uint64(n)
+	}
+	return strconv.FormatUint(sum, 10), false
 }
 
 // quorumValue returns a value of the quorum section with its default.
@@ -333,7 +363,7 @@ func quorumValue(keys *keyMap, name, def string, flag bool) string {
 		return quorumValue(keys, "two_node", "", true)
 	case !given && flag:
 		return "no"
-	case !given, name == "expected_votes" && k.Num == 0:
+	case !given:
 		return def
 	case flag && k.Num != 0:
 		return "yes"

@@ -57,7 +57,8 @@ func TestCompare(t *testing.T) {
 			"totem interface {; knet_link_priority: 7; knet_ping_interval: 200; }"}, ""},
 		{[]string{"totem token: 3000", "totem transport: knet", "quorum wait_for_all: 0", "quorum last_man_standing_window: 10000"}, ""},
 		{[]string{"ring0_addr: 192.0.2.2=>ring0_addr: node2"}, ""},
-		{[]string{"quorum device {; votes: 0; net {; tls: on; }; }"}, "29 quorum.device.votes : none, 31 0"},
+		{[]string{"quorum expected_votes: 3"}, ""},
+		{[]string{"quorum device {; votes: 0; net {; host: q; }; }"}, ""}, // of no model
 		// What may not.
 		{[]string{"cluster_name: c=>cluster_name: d"}, "3 totem.cluster_name : c, 3 d"},
 		{[]string{"-cluster_name"}, "3 totem.cluster_name : c, 2 none"},
@@ -80,7 +81,11 @@ func TestCompare(t *testing.T) {
 			"name: x=>name: node2", "192.0.2.1=>x", "192.0.2.2=>192.0.2.1", "x=>192.0.2.2", "198.51.100.1=>x", "198.51.100.2=>198.51.100.1",
 			"x=>198.51.100.2"}, "10 nodelist.node the order of the nodes: 1 2 3, 10 2 1 3"},
 		{[]string{"nodeid: 3=>nodeid: 4"}, "23 nodelist.node.2.nodeid the node: 3, 23 none\n10 nodelist.node the node: none, 23 4"},
-		{[]string{"quorum expected_votes: 5"}, "29 quorum.expected_votes : none, 30 5"},
+		{[]string{"quorum expected_votes: 5"}, "29 quorum.expected_votes the value in use: 3, 30 5"},
+		{[]string{"quorum device {; model: net; votes: 1; net {; tls: on; }; }"},
+			"29 quorum.device.model : none, 31 net\n29 quorum.device.votes : none, 32 1"},
+		{[]string{"quorum device {; model: net; votes: 1; }", "quorum expected_votes: 4"},
+			"29 quorum.expected_votes the value in use: 3, 34 4\n29 quorum.device.model : none, 31 net\n29 quorum.device.votes : none, 32 1"},
 		{[]string{"quorum wait_for_all: 1"}, "29 quorum.wait_for_all : no, 30 yes"},
 		{[]string{"-provider"}, "29 quorum.provider : corosync_votequorum, 0 none"},
 		{[]string{"quorum auto_tie_breaker_node: highest"}, "29 quorum.auto_tie_breaker_node : lowest, 30 highest"},
