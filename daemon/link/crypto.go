@@ -15,6 +15,8 @@ type keys struct {
 	loaded     bool            // one of them is
 	inUse      int             // for sending
 	allowClear bool            // take a packet that no key opens as it is
+	follow     bool            // use the other slot once a peer does
+	next       int             // the slot to use from the next call on; 0: as it is
 
 	rand io.Reader
 	ivs  [1024]byte // random, not used yet from ivAt on
@@ -74,7 +76,7 @@ func (l *Links) UseCrypto(now time.Duration, slot int, out *Output) error {
 	if slot < 0 || slot > 2 || slot != 0 && l.keys.slots[slot] == nil {
 		return fmt.Errorf("link: crypto slot %d is not loaded", slot)
 	}
-	l.keys.inUse = slot
+	l.keys.inUse, l.keys.follow, l.keys.next = slot, false, 0
 	l.eachLink(func(k *link) {
 		if k.probe.running { // its candidates are for the old envelope
 			l.beginProbing(now, k, out)
@@ -82,6 +84,26 @@ func (l *Links) UseCrypto(now time.Duration, slot int, out *Output) error {
 	})
 	l.adjustMTU(out)
 	return nil
+}
+
+// FollowCrypto has this node send with the slot that is not in use from the moment
+// that a peer is heard to. It ends with the next UseCrypto. A node that is told to
+// change over later than the others, as it waits for a lost message, must not be
+// the last to send what they are about to forget.
+func (l *Links) FollowCrypto() { l.keys.follow = true }
+
+// opened notes which slot opened a sound packet.
+func (k *keys) opened(slot int) {
+	if k.follow && slot != k.inUse {
+		k.next = slot
+	}
+}
+
+// followPeers changes over if a peer has.
+func (l *Links) followPeers(now time.Duration, out *Output) {
+	if l.keys.next != 0 {
+		l.UseCrypto(now, l.keys.next, out) // it opened a packet: it is loaded
+	}
 }
 
 // AllowClear says whether packets that no key opens are taken as clear ones:

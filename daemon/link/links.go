@@ -194,6 +194,7 @@ func (l *Links) eachLink(f func(k *link)) {
 
 // Tick does what has become due by now. It may be called at any time.
 func (l *Links) Tick(now time.Duration, out *Output) {
+	l.followPeers(now, out)
 	if now >= l.nextCycle {
 		l.cycle(now, out)
 	}

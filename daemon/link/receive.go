@@ -16,6 +16,7 @@ func (l *Links) Receive(now time.Duration, via LinkID, from netip.AddrPort, data
 	if len(datagram) == 0 {
 		return
 	}
+	l.followPeers(now, out)
 	plain, sealed, ok := l.open(datagram, out)
 	if !ok {
 		l.drop(Unsealed, 0, via, from, out)
@@ -52,6 +53,7 @@ func (l *Links) open(datagram []byte, out *Output) (plain []byte, sealed, ok boo
 		if p, err := c.Open(room, datagram); err == nil {
 			plain, ok = p, true
 			if _, sound := l.checkHeader(p); sound {
+				k.opened(slot)
 				return plain, true, true
 			}
 		}

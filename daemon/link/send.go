@@ -30,6 +30,7 @@ func (l *Links) Send(now time.Duration, target HostID, message []byte, out *Outp
 		l.drop(Unreachable, target, 0, noAddr, out)
 		return
 	}
+	l.followPeers(now, out)
 	method, body := l.squeeze(message, target, out)
 	l.txSeq++
 	if l.txSeq == 0 {

@@ -25,6 +25,11 @@ type knetLike interface {
 // order, which it must not leave for later: reference nodes forget the old key one
 // round of the token after the last node had to stop using it
 // (exec/totemknet.c:totemknet_crypto_reconfigure_phase).
+//
+// A reference node that misses a message at that time gets its own too late, still
+// seals with the old key when the others have forgotten it, and falls out of the
+// ring. This one changes over as soon as it hears a peer do so, and hears those who
+// are late for as long as a token may take.
 type rekey struct {
 	n       *Node
 	to      knetLike
@@ -47,6 +52,9 @@ func (r *rekey) load(t knetLike, c *knet.Crypto) {
 		}
 		if err := l.SetCrypto(r.slot, c); err != nil {
 			r.n.knet.Error(err.Error()) // it is not in use: no change is running
+		}
+		if c != nil {
+			l.FollowCrypto()
 		}
 	})
 }

@@ -269,7 +269,15 @@ func TestRekey(t *testing.T) {
 		if crypto, err := x.r.run(); !crypto || err != nil {
 			t.Fatal(crypto, err)
 		}
-		expect("loaded", true, true, false)
+		if now += 2 * time.Second; !x.knet.opens(s.old) || !x.knet.seals(s.old, now) {
+			t.Errorf("change %d: the old key went as the new one came", i)
+		}
+		if !x.knet.opens(s.new) { // a peer that is ahead
+			t.Errorf("change %d: the new key does not open", i)
+		}
+		if now += 2 * time.Second; !x.knet.seals(s.new, now) && s.new != nil {
+			t.Errorf("change %d: the peer is not followed", i)
+		}
 		x.text = fileOf(3, secret("x"), "")
 		if _, err := x.r.run(); err == nil || !strings.Contains(err.Error(), "not over yet") {
 			t.Errorf("another key meanwhile: %v", err)
