@@ -47,6 +47,8 @@
 //   - A duplicated pong counts once.
 //   - While two keys are loaded, a packet that one key opens to nonsense is tried
 //     with the other: both may have the same hash key.
+//   - While keys change, this node goes over to the new one as soon as it hears a
+//     peer use it, and not only when it is told to.
 //   - One host that cannot be sent to does not keep a message from the others.
 //
 // Everything a packet claims is checked before it is used, and stricter than 1.25:

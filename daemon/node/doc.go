@@ -21,6 +21,11 @@
 // when the round is over both ends go back to the normal queue at the same point
 // of the order, clients are let in again, and systemd is told.
 //
+// A reload: the file is read aside and judged whole (conf.Reload); the transport
+// takes nodes, links and keys over or refuses, and then nothing has changed; engine,
+// map and log follow, none of which can fail (reload.go). Keys of packets change in
+// three phases (rekey.go). What clients set in the map goes the same way (adjust.go).
+//
 // Reference: exec/main.c (main_service_ready, confchg_fn, deliver_fn,
 // corosync_sync_completed), exec/ipc_glue.c.
 package node
