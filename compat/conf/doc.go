@@ -15,6 +15,11 @@
 // line included. What stock finds out only when it starts is in start.go; what
 // it never says, but an administrator wants to hear, is in advice*.go.
 //
+// A [Document] is a file on its way into the other language (migrate.go):
+// corowrite.go and tomlwrite.go write keys, comments*.go carry comments along,
+// and dialect.go reads a file as corosync 2.4 did and says what has no equal. A
+// translation is read again before it is given away, and must be the same keys.
+//
 // A running daemon reads a file again with reload.go. compare*.go tells what
 // differs between two nodes' files, and between a file and a running daemon.
 // jsonschema.go and example.go describe the TOML form, out of the table that it
@@ -26,7 +31,7 @@
 // Reference: exec/coroparse.c, exec/totemconfig.c, exec/logconfig.c,
 // exec/votequorum.c (votequorum_readconfig), exec/main.c (main).
 //
-// Not done: the reading of 1.4 (migration), more than 28 different log files
+// Not done: the reading of 1.4 but for what it has in common with 2.4, more than 28 different log files
 // (stock's table is full then).
 //
 // To add a key: give it a type in types.go if it is not text, a row in

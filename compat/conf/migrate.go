@@ -125,6 +125,13 @@ func (d *Document) Corosync(env Env) ([]byte, error) {
 
 // ToTOML writes the document as [ToTOML] does, with its comments.
 func (d *Document) ToTOML(env Env) ([]byte, error) {
+	size := 0 // of the result at least
+	for _, k := range d.Keys {
+		size += len(k.Text) + len(", ")
+	}
+	if size > maxTOML {
+		return nil, fmt.Errorf("%d keys, too many for a TOML configuration of at most %d KiB", len(d.Keys), maxTOML>>10)
+	}
 	text, err := writeTOML(d.Keys, d.names, d.notes.fresh())
 	if err != nil {
 		return nil, err

@@ -2,10 +2,12 @@ package conf
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -218,6 +220,38 @@ func TestReadDocumentErrors(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%.40q from %d: %v, want %s", c.text, from, err, c.want)
 			}
+		}
+	}
+}
+
+// TestTranslateLarge refuses files in time that are too large for TOML, and
+// writes what just fits.
+func TestTranslateLarge(t *testing.T) {
+	e := Env{}
+	for _, c := range []struct {
+		line string
+		n    int
+		want string
+	}{
+		{"logging.logger_subsys.a%d.subsys: a%d\n", 300000, "too many for a TOML configuration"},
+		{"logging.logging_daemon.a%d.name: a%d\n", 10000, ""},
+		{"# %d %d\n", 300000, "larger than 512 KiB"},
+	} {
+		var b strings.Builder
+		b.WriteString(oldHead + "}\n")
+		for i := range c.n {
+			fmt.Fprintf(&b, c.line, i, i)
+		}
+		begin := time.Now()
+		d, err := ReadDocument([]byte(b.String()), "x", 0, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = d.Translate(e); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v", c.line, err)
+		}
+		if took := time.Since(begin); took > 30*time.Second {
+			t.Errorf("%q: took %v", c.line, took)
 		}
 	}
 }

@@ -37,7 +37,8 @@ type tomlTable struct {
 	shown  bool // has a header even if empty
 	values []tomlLine
 	tables []*tomlTable
-	key    string // the key that the table's name stands for, if it does
+	named  map[string]*tomlTable // those that are no arrays
+	key    string                // the key that the table's name stands for, if it does
 }
 
 // A tomlLine is a line of a table and the keys that it stands for.
@@ -48,13 +49,15 @@ type tomlLine struct {
 
 // sub returns a table in a table, made on demand.
 func (t *tomlTable) sub(name string) *tomlTable {
-	for _, s := range t.tables {
-		if s.name == name && !s.array {
-			return s
-		}
+	if s, ok := t.named[name]; ok {
+		return s
 	}
 	s := &tomlTable{name: name}
 	t.tables = append(t.tables, s)
+	if t.named == nil {
+		t.named = make(map[string]*tomlTable)
+	}
+	t.named[name] = s
 	return s
 }
 
