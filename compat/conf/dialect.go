@@ -262,7 +262,7 @@ var inequalities = []struct{ key, text string }{
 	{"totem.rrp_mode", "has no effect since corosync 3: there link_mode says how several links are used"},
 	{"totem.rrp_", "has no effect since corosync 3: it may go"},
 	{"totem.vsftype", "has no effect since corosync 2: it may go"},
-	{"totem.threads", "has no effect since corosync 2: it may go"},
+	{"totem.threads", "has no effect since corosync 3: it may go"},
 	{"totem.crypto_type", "has no effect since corosync 2: crypto_cipher and crypto_hash count"},
 	{"totem.nodeid", "has no effect: the nodeid in the nodelist counts"},
 	{"quorum.leaving_timeout", "has no effect since corosync 2: it may go"},
