@@ -50,7 +50,7 @@ func onReferenceHost(t *testing.T, script string, args ...string) string {
 	if os.Geteuid() != 0 {
 		t.Skip("namespaces need root")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // for thousands of texts
 	defer cancel()
 	args = append([]string{"--mount", "--uts", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
 		"sh", "-c", prepare + "set +e\n" + script, "sh"}, args...)
