@@ -13,8 +13,8 @@ func (t *totem) readNodes() *Error {
 	if !named && !addressed {
 		return nil
 	}
-	if position, _ := t.findLocal(); position >= 0 {
-		if err := t.readOwnID(uint32(position)); err != nil {
+	if position, found := t.findLocal(); position >= 0 {
+		if err := t.readOwnID(uint32(position), found); err != nil {
 			return err
 		}
 	}
@@ -35,7 +35,10 @@ func (t *totem) readNodes() *Error {
 	return nil
 }
 
-func (t *totem) readOwnID(position uint32) *Error {
+// readOwnID reads or makes the own node's id. Of an entry that only stands in for
+// the own one and has no address the reference makes one out of freed memory; it is
+// refused later, for want of the own node.
+func (t *totem) readOwnID(position uint32, found bool) *Error {
 	t.nodeID, _ = t.keys.u32(nodeName(position, "nodeid"))
 	if t.nodeID != 0 {
 		return nil
@@ -43,7 +46,10 @@ func (t *totem) readOwnID(position uint32) *Error {
 	if t.transport == transportKnet {
 		return refuse(roundTotem, nodeName(position, "nodeid"), "Knet requires an explicit nodeid for the local node")
 	}
-	text, _ := t.keys.text(nodeName(position, "ring0_addr"))
+	text, ok := t.keys.text(nodeName(position, "ring0_addr"))
+	if !ok && !found {
+		return nil
+	}
 	id, ok := t.generateID(text)
 	if !ok {
 		return refuse(roundTotem, nodeName(position, "ring0_addr"),
