@@ -33,7 +33,7 @@ func JSONSchema() []byte {
 	root.properties().set("link", schemaLinks())
 	root.properties().set("node", schemaNodes())
 	root.properties().set("extra", object{{"description", tableTexts["extra"]}, {"$ref", "#/definitions/extra"}})
-	root.properties().set("raw", schemaNamed("raw", `^[A-Za-z0-9._/-]{3,253}$`, ref("text")))
+	root.properties().set("raw", schemaNamed("raw", rawPattern, ref("text")))
 	root = append(object{{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", "cpgold"}}, root...)
 	root = append(root, property{"definitions", schemaDefinitions()})
 	var b bytes.Buffer
@@ -48,6 +48,7 @@ func JSONSchema() []byte {
 
 // Patterns are of the kind that every engine of regular expressions has.
 const (
+	rawPattern      = `^([A-Za-z0-9._/:-]{0,252}[.][A-Za-z0-9_/-]{0,252}|[A-Za-z0-9_/-]{3,253})$` // the length is the reader's to check
 	partPattern     = `^[A-Za-z0-9_/:-]+$`
 	textPattern     = `^([^ \t{\n\x00]([^{\n\x00]*[^ \t{\n\x00])?)?$`
 	durationPattern = `^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|ms|s|m|h))+)$`

@@ -313,8 +313,8 @@ func (d *tomlReader) raw(at place, v any) {
 	t, _ := d.table(at, v)
 	for _, key := range sortedNames(t) {
 		in := at.sub(key)
-		if strings.Contains(key, ":") || len(key) >= maxName-1 {
-			d.fail(in, "not a raw key: want at most %d characters, no ':'", maxName-2)
+		if _, last := splitName(key); strings.Contains(last, ":") || len(key) >= maxName-1 {
+			d.fail(in, "not a raw key: want at most %d characters, no ':' behind the last dot", maxName-2)
 			continue
 		}
 		if old, ok := d.keys.entries[key]; ok {

@@ -306,7 +306,7 @@ func (w *tomlWriter) rest() error {
 			continue
 		}
 		_, name := splitName(k.Name)
-		if k.Type != TypeString || strings.Contains(k.Name, ":") || len(k.Name) >= maxName-1 ||
+		if k.Type != TypeString || strings.Contains(name, ":") || len(k.Name) >= maxName-1 ||
 			!validName(k.Name) || !carries(name, k.Text) {
 			return fmt.Errorf("line %d: %s: %s: no line of a configuration can carry this", k.Line, k.Name, k.Value())
 		}
