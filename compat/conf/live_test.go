@@ -220,8 +220,8 @@ func mutations(t *testing.T, seed uint64, n int) []string {
 	return texts
 }
 
-// TestLiveVerdicts asks the installed corosync 3.1.7 for its verdict on texts
-// that the corpus does not have, and compares.
+// TestLiveVerdicts asks the installed corosync 3.1.7 for its verdict on the
+// corpus, and on texts that it does not have, and compares.
 func TestLiveVerdicts(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -237,7 +237,7 @@ func TestLiveVerdicts(t *testing.T) {
 	if err != nil || !strings.Contains(string(version), "'3.1.7'") {
 		t.Skipf("no corosync 3.1.7 here: %s %v", version, err)
 	}
-	texts := mutations(t, seed, n)
+	texts := append(corpusTexts(t, "*/*.conf", 217), mutations(t, seed, n)...)
 	dir, verdicts := stockVerdicts(t, texts)
 	refused := 0
 	for i, want := range verdicts {

@@ -12,10 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// corpusTexts returns the accepted files of the corpus.
-func corpusTexts(t *testing.T) []string {
+// corpusTexts returns the files of the corpus that match.
+func corpusTexts(t *testing.T, pattern string, want int) []string {
 	t.Helper()
-	files, _ := filepath.Glob(corpus + "/accept/*.conf")
+	files, _ := filepath.Glob(filepath.Join(corpus, pattern))
 	var texts []string
 	for _, file := range files {
 		b, err := os.ReadFile(file)
@@ -24,8 +24,8 @@ func corpusTexts(t *testing.T) []string {
 		}
 		texts = append(texts, string(b))
 	}
-	if len(texts) != 76 {
-		t.Fatalf("%d files, want 76", len(texts))
+	if len(texts) != want {
+		t.Fatalf("%d files, want %d", len(texts), want)
 	}
 	return texts
 }
@@ -49,7 +49,7 @@ func migrateHost() Env {
 // comment is lost, and the verdict stays.
 func TestTranslateCorpus(t *testing.T) {
 	e := migrateHost()
-	for _, text := range corpusTexts(t) {
+	for _, text := range corpusTexts(t, "accept/*.conf", 76) {
 		d, err := ReadDocument([]byte(text), "x.conf", 3, e)
 		if err != nil {
 			t.Fatal(err)

@@ -289,7 +289,7 @@ func TestLiveReversed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("asks the installed corosync")
 	}
-	texts := corpusTexts(t)
+	texts := corpusTexts(t, "accept/*.conf", 76)
 	whole := len(texts)
 	for seed := range 200 {
 		g := generator{Rand: rand.New(rand.NewPCG(uint64(seed), 4))}
