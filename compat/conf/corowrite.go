@@ -56,19 +56,30 @@ func (s *coroSection) append(name string, mark anchor) *coroSection {
 	return n
 }
 
-// at returns the section at the end of a path.
+// at returns the section at the end of a path, or nil if no line can open it. A
+// part that would not be read as it is written, as it is empty or ends in a
+// colon, shares the line of a single section with all behind it: a dot in a name
+// makes the same path as a section in another.
 func (s *coroSection) at(path string) *coroSection {
-	from := 0
-	for from <= len(path) {
-		to := strings.IndexByte(path[from:], '.')
-		if to < 0 {
-			to = len(path) - from
+	for from := 0; ; {
+		part, _, more := strings.Cut(path[from:], ".")
+		if !opens(part) {
+			if part = path[from:]; !opens(part) {
+				return nil
+			}
+			more = false
 		}
-		s = s.sub(path[:from+to], path[from:from+to])
-		from += to + 1
+		to := from + len(part)
+		s = s.sub(path[:to], part)
+		if !more {
+			return s
+		}
+		from = to + 1
 	}
-	return s
 }
+
+// opens reports whether a section can have this name.
+func opens(name string) bool { return name != "" && trimName(name+" ") == name }
 
 type coroWriter struct {
 	keys   *keyMap
@@ -129,16 +140,15 @@ func (w *coroWriter) plain(k Key) bool {
 			return false
 		}
 	}
-	for part := range strings.SplitSeq(section, ".") {
-		if part == "" || trimName(part+" ") != part {
-			return false
-		}
-	}
 	t := typeOf(s, k.Name, name)
 	if dscp := k.Name == dscpKey && k.Type == TypeU8; t != k.Type && !dscp || checkWord(s, k.Name, k.Value()) != "" {
 		return false
 	}
-	return carries(name, k.Value()) && w.put(w.root.at(section), name, k.Name)
+	if !carries(name, k.Value()) {
+		return false
+	}
+	into := w.root.at(section)
+	return into != nil && w.put(into, name, k.Name)
 }
 
 // dscpKey is text for 3.1.7 and a number from 3.1.10 on.
