@@ -58,16 +58,16 @@ func (s *coroSection) append(name string, mark anchor) *coroSection {
 
 // at returns the section at the end of a path, or nil if no line can open it. A
 // part that would not be read as it is written, as it is empty or ends in a
-// colon, shares the line of a single section with all behind it: a dot in a name
-// makes the same path as a section in another.
+// colon, shares the line of a single section with what stands around it: a dot in
+// a name makes the same path as a section in another.
 func (s *coroSection) at(path string) *coroSection {
+	if !opens(path) {
+		return nil
+	}
 	for from := 0; ; {
-		part, _, more := strings.Cut(path[from:], ".")
-		if !opens(part) {
-			if part = path[from:]; !opens(part) {
-				return nil
-			}
-			more = false
+		part, rest, more := strings.Cut(path[from:], ".")
+		if !opens(part) || more && !opens(rest) {
+			part, more = path[from:], false
 		}
 		to := from + len(part)
 		s = s.sub(path[:to], part)
