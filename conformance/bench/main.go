@@ -1,11 +1,12 @@
-// Command bench measures rings of three hosts on this machine: stock daemons
-// and ours in turn, on the same hosts, through the same stock C library, and
-// prints medians and the ratios between them.
+// Command bench measures daemons on this machine, stock ones and ours in turn, on
+// the same hosts, through the same stock C library, and prints medians and the
+// ratios between them: rings of three hosts, and a ring of one, in which there is
+// nothing but the clients' side.
 //
-//	bench [-rounds 3] [-seconds 3] [-transport knet,knet-crypto,udpu] [-rings stock,ours,mixed]
+//	bench [-rounds 3] [-seconds 3] [-transport knet,knet-crypto,udpu,ipc] [-rings stock,ours,mixed]
 //
-// The machine is shared by all three hosts and their clients, so absolute
-// figures mean little; the ratios of one run are what counts.
+// The machine is shared by all hosts and their clients, so absolute figures mean
+// little; the ratios of one run are what counts.
 package main
 
 import (
@@ -53,7 +54,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	rounds := flag.Int("rounds", 3, "times that each ring is measured")
 	seconds := flag.Float64("seconds", 3, "length of each throughput measurement")
-	which := flag.String("transport", "knet,knet-crypto,udpu", "transports, comma separated")
+	which := flag.String("transport", "knet,knet-crypto,udpu,ipc", "transports, comma separated; ipc is one host alone")
 	kinds := flag.String("rings", "stock,ours,mixed", "rings, comma separated")
 	sizeList := flag.String("sizes", "64,8192,200000", "message sizes for throughput, in bytes")
 	asJSON := flag.Bool("json", false, "print every value as JSON")
@@ -79,10 +80,17 @@ func run() int {
 	}
 	defer os.RemoveAll(b.dir)
 	for _, tr := range strings.Split(*which, ",") {
+		measure := b.measure
+		if tr == alone {
+			measure = b.measureAlone
+		}
 		for round := range *rounds {
 			for _, kind := range strings.Split(*kinds, ",") {
+				if tr == alone && kind == "mixed" {
+					continue
+				}
 				fmt.Fprintf(os.Stderr, "bench: %s, %s ring, round %d of %d\n", tr, kind, round+1, *rounds)
-				if err := b.measure(tr, kind); err != nil {
+				if err := measure(tr, kind); err != nil {
 					fmt.Fprintf(os.Stderr, "bench: %s, %s ring: %v\n", tr, kind, err)
 					return 1
 				}
@@ -93,7 +101,7 @@ func run() int {
 		json.NewEncoder(os.Stdout).Encode(b.figures)
 		return 0
 	}
-	b.print(os.Stdout, strings.Split(*kinds, ","))
+	b.print(os.Stdout, strings.Split(*which, ","), strings.Split(*kinds, ","))
 	return 0
 }
 
@@ -148,28 +156,42 @@ func (b *bench) flags(transport, kind string, node int) []string {
 	return []string{"--cpu-profile", filepath.Join(b.profile, fmt.Sprintf("%s-%s-%d.pprof", transport, kind, node))}
 }
 
-// measure starts one ring and takes every figure of it.
-func (b *bench) measure(transport, kind string) error {
-	l, err := lab.New(lab.Options{Prefix: "bench", Nodes: 3, Log: b.log})
+// cluster starts the daemons of a ring and waits until it has formed.
+func (b *bench) cluster(transport, kind string, ring lab.Ring, nodes int) (*lab.Lab, error) {
+	l, err := lab.New(lab.Options{Prefix: "bench", Nodes: nodes, Log: b.log})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer l.Close()
-	conf := l.Conf(transports[transport])
+	conf := l.Conf(ring)
+	ids := make([]int, nodes)
 	for i, h := range l.Hosts {
+		ids[i] = i + 1
 		if rings[kind][i] {
 			err = h.StartOurs(b.daemon, conf, lab.Key(), b.flags(transport, kind, i+1)...)
 		} else {
 			err = h.StartStock(conf, lab.Key())
 		}
 		if err != nil {
-			return err
+			l.Close()
+			return nil, err
 		}
 	}
-	if err := l.WaitRing(30*time.Second, 1, 2, 3); err != nil {
-		return fmt.Errorf("%w\n%s", err, l.Hosts[0].Tail(10))
+	if err := l.WaitRing(30*time.Second, ids...); err != nil {
+		err = fmt.Errorf("%w\n%s", err, l.Hosts[0].Tail(10))
+		l.Close()
+		return nil, err
 	}
 	time.Sleep(2 * time.Second) // path MTU discovery, and the ring comes to rest
+	return l, nil
+}
+
+// measure starts one ring and takes every figure of it.
+func (b *bench) measure(transport, kind string) error {
+	l, err := b.cluster(transport, kind, transports[transport], 3)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
 	add := func(name, unit string, v float64) { b.record(transport, kind, name, unit, v) }
 	idle, err := idleCPU(l.Hosts[0], 3*time.Second)
 	if err != nil {
@@ -183,14 +205,8 @@ func (b *bench) measure(transport, kind string) error {
 	add("rtt 64 B p50", "µs", p50)
 	add("rtt 64 B p99", "µs", p99)
 	for _, size := range b.sizes {
-		rate, err := b.throughput(l, size)
-		if err != nil {
-			return fmt.Errorf("%d bytes: %w\n%s\n%s\n%s", size, err, l.Hosts[0].Tail(3), l.Hosts[1].Tail(3), l.Hosts[2].Tail(3))
-		}
-		if size == 64 {
-			add("64 B", "messages/s", rate)
-		} else {
-			add(fmt.Sprintf("%d B", size), "MB/s", rate*float64(size)/1e6)
+		if err := b.flood(l, size, "", add); err != nil {
+			return err
 		}
 	}
 	rss, err := resident(l.Hosts[0])
@@ -198,8 +214,30 @@ func (b *bench) measure(transport, kind string) error {
 		return err
 	}
 	add("resident", "MB", rss)
-	for _, h := range l.Hosts {
-		h.Stop() // in good order, so that profiles are written
+	stop(l)
+	return nil
+}
+
+// flood adds the throughput of one size.
+func (b *bench) flood(l *lab.Lab, size int, when string, add func(name, unit string, v float64)) error {
+	rate, err := b.throughput(l, size)
+	if err != nil {
+		for _, h := range l.Hosts {
+			err = fmt.Errorf("%w\n%s", err, h.Tail(3))
+		}
+		return fmt.Errorf("%d bytes: %w", size, err)
+	}
+	if size == 64 {
+		add("64 B"+when, "messages/s", rate)
+	} else {
+		add(fmt.Sprintf("%d B%s", size, when), "MB/s", rate*float64(size)/1e6)
 	}
 	return nil
+}
+
+// stop ends the daemons in good order, so that profiles are written.
+func stop(l *lab.Lab) {
+	for _, h := range l.Hosts {
+		h.Stop()
+	}
 }

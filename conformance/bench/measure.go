@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -13,9 +14,10 @@ import (
 	"cpgol/conformance/lab"
 )
 
-// latency is the round trip of one small message to oneself, on the first host.
+// latency is the round trip of one message to oneself, on the first host.
 func (b *bench) latency(l *lab.Lab, size int) (p50, p99 float64, err error) {
-	c, err := l.Hosts[0].StartClient(b.client, "rtt", "bench", strconv.Itoa(size), "3000")
+	count := max(200, min(3000, 100_000_000/size))
+	c, err := l.Hosts[0].StartClient(b.client, "rtt", "bench", strconv.Itoa(size), strconv.Itoa(count))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -99,8 +101,20 @@ func resident(h *lab.Host) (float64, error) {
 	return kb / 1000, err
 }
 
-// print writes a table: one row a figure, medians, and the ratios to stock.
-func (b *bench) print(w io.Writer, kinds []string) {
+// print writes a table for the rings of three, and one for the host alone.
+func (b *bench) print(w io.Writer, transports, kinds []string) {
+	isAlone := func(tr string) bool { return tr == alone }
+	if three := slices.DeleteFunc(slices.Clone(transports), isAlone); len(three) > 0 {
+		b.table(w, three, kinds)
+	}
+	if slices.ContainsFunc(transports, isAlone) {
+		fmt.Fprintln(w)
+		b.table(w, []string{alone}, slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return k == "mixed" }))
+	}
+}
+
+// table writes one row a figure: medians, and the ratios to the first kind.
+func (b *bench) table(w io.Writer, transports, kinds []string) {
 	t := tabwriter.NewWriter(w, 2, 8, 2, ' ', 0)
 	fmt.Fprint(t, "| transport\t| figure\t| unit\t")
 	for _, k := range kinds {
@@ -111,7 +125,7 @@ func (b *bench) print(w io.Writer, kinds []string) {
 	}
 	fmt.Fprint(t, "|\n"+strings.Repeat("|---\t", 2+2*len(kinds))+"|\n")
 	for _, f := range b.figures {
-		if f.Ring != kinds[0] {
+		if f.Ring != kinds[0] || !slices.Contains(transports, f.Transport) {
 			continue
 		}
 		fmt.Fprintf(t, "| %s\t| %s\t| %s\t", f.Transport, f.Name, f.Unit)

@@ -7,6 +7,9 @@
  *   cpgbench rtt GROUP SIZE COUNT       one message at a time, to oneself; prints
  *                                       "rtt P50 P90 P99 MAX" in microseconds
  *   cpgbench sink GROUP SECONDS         only receives; prints "flood 0 ALL SECONDS"
+ *   cpgbench idle GROUP COUNT           holds COUNT connections, of which one is in the
+ *                                       group; prints "idle" when it has them all, and
+ *                                       ends at the next line of input
  *
  * It prints "ready" once it has joined and starts at the first line of input.
  */
@@ -124,6 +127,22 @@ static int rtt(cpg_handle_t h, unsigned long count)
 	return 0;
 }
 
+static int idle(cpg_handle_t h, unsigned long count, cpg_model_v1_data_t *model)
+{
+	char line[16];
+	cs_error_t e;
+
+	for (cpg_handle_t more; count > 1; count--)
+		while ((e = cpg_model_initialize(&more, CPG_MODEL_V1, (cpg_model_data_t *)model, NULL)) != CS_OK)
+			if (e != CS_ERR_TRY_AGAIN)
+				return fail("initialize", e);
+	printf("idle\n");
+	fflush(stdout);
+	while (poll(&(struct pollfd){.fd = 0, .events = POLLIN}, 1, 0) == 0)
+		wait_event(h, 100);
+	return fgets(line, sizeof line, stdin) == NULL;
+}
+
 int main(int argc, char **argv)
 {
 	cpg_model_v1_data_t model = {.model = CPG_MODEL_V1, .cpg_deliver_fn = deliver, .cpg_confchg_fn = confchg};
@@ -156,6 +175,8 @@ int main(int argc, char **argv)
 	own = all = 0;
 	if (strcmp(argv[1], "sink") == 0)
 		return flood(h, atof(argv[3]), 0);
+	if (strcmp(argv[1], "idle") == 0)
+		return idle(h, (unsigned long)atol(argv[3]), &model);
 	size = (size_t)atol(argv[3]);
 	if (strcmp(argv[1], "flood") == 0 && argc == 5)
 		return flood(h, atof(argv[4]), 1);
