@@ -56,26 +56,41 @@ func (s *coroSection) append(name string, mark anchor) *coroSection {
 	return n
 }
 
-// at returns the section at the end of a path, or nil if no line can open it. A
-// part that would not be read as it is written, as it is empty or ends in a
-// colon, shares the line of a single section with what stands around it: a dot in
-// a name makes the same path as a section in another.
+// at returns the section at the end of a path, or nil if no lines can open it.
 func (s *coroSection) at(path string) *coroSection {
-	if !opens(path) {
+	names := sectionNames(path)
+	if names == nil {
 		return nil
 	}
-	for from := 0; ; {
-		part, rest, more := strings.Cut(path[from:], ".")
-		if !opens(part) || more && !opens(rest) {
-			part, more = path[from:], false
-		}
-		to := from + len(part)
-		s = s.sub(path[:to], part)
-		if !more {
-			return s
-		}
-		from = to + 1
+	for to := 0; len(names) > 0; names = names[1:] {
+		to += len(names[0])
+		s = s.sub(path[:to], names[0])
+		to++
 	}
+	return s
+}
+
+// sectionNames splits a path into the names of sections within each other, as many
+// as there can be, or gives nil. A part that would not be read as it is written,
+// as it is empty or ends in a colon, shares a name with what stands beside it: a
+// dot in a name makes the same path as a section in another.
+func sectionNames(path string) []string {
+	at := make([][]string, len(path)+1) // of what begins there
+	for from := len(path); from >= 0; from-- {
+		if from > 0 && path[from-1] != '.' {
+			continue
+		}
+		for to := from; to <= len(path) && at[from] == nil; to++ {
+			switch {
+			case to < len(path) && path[to] != '.' || !opens(path[from:to]):
+			case to == len(path):
+				at[from] = []string{path[from:]}
+			case at[to+1] != nil:
+				at[from] = append([]string{path[from:to]}, at[to+1]...)
+			}
+		}
+	}
+	return at[0]
 }
 
 // opens reports whether a section can have this name.

@@ -316,3 +316,26 @@ func TestCorosyncOdd(t *testing.T) {
 		}
 	}
 }
+
+func TestSectionNames(t *testing.T) {
+	for path, want := range map[string][]string{
+		"":            nil,
+		"a":           {"a"},
+		"a.b":         {"a", "b"},
+		"a..b":        {"a", ".b"},
+		".a":          {".a"},
+		"a.":          {"a."},
+		"a..":         {"a", "."},
+		"a:.b":        {"a:.b"},
+		"a.b:":        nil,
+		"a.:":         {"a", ":"},
+		"a..:":        {"a.", ":"},
+		"x:.y.:":      {"x:.y", ":"},
+		"nodelist.:":  {"nodelist", ":"},
+		"totem..a.b.": {"totem", ".a", "b."},
+	} {
+		if d := cmp.Diff(want, sectionNames(path)); d != "" {
+			t.Errorf("%q (-want +got):\n%s", path, d)
+		}
+	}
+}
