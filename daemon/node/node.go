@@ -43,6 +43,7 @@ type Node struct {
 	out       engine.Output
 	busy      bool     // perform is running: it takes what is appended meanwhile
 	looped    [][]byte // packets to oneself, received after the present effects
+	relooped  [][]byte // looped's array in the next turn
 	timers    timers
 	tasks     tasks
 
@@ -260,10 +261,12 @@ func (n *Node) receive(packet []byte) {
 // goes round on this node does not keep the loop from its other work.
 func (n *Node) receiveLooped() {
 	now := n.looped
-	n.looped = nil
+	n.looped = n.relooped[:0]
 	for _, p := range now {
 		n.receive(p)
 	}
+	clear(now)
+	n.relooped = now
 }
 
 // Self is this node's ID.
