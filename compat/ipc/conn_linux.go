@@ -29,10 +29,10 @@ type Conn struct {
 	fd       int // -1 once the client has hung up
 	cred     Credentials
 	serial   uint64
-	max      int // longest message, either way
+	max      int // longest message, either way, as agreed
 	dir      directory
 
-	request  *shm.Reader
+	carrier  carrier
 	response outlet
 	event    outlet
 
@@ -96,9 +96,9 @@ func (c *Conn) Respond(msg []byte) {
 	if !c.open() {
 		return
 	}
-	if len(msg) > c.max {
+	if limit := c.carrier.longest(); len(msg) > limit {
 		// The client waits for this answer and can never have it.
-		c.fail(fmt.Errorf("answer of %d bytes, at most %d: %w", len(msg), c.max, ErrTooLong))
+		c.fail(fmt.Errorf("answer of %d bytes, at most %d: %w", len(msg), limit, ErrTooLong))
 		return
 	}
 	if !c.blocked {
@@ -116,7 +116,7 @@ func (c *Conn) Event(head, body []byte) {
 	if !c.open() {
 		return
 	}
-	if len(head)+len(body) > c.max {
+	if len(head)+len(body) > c.carrier.longest() {
 		c.counters.Dropped++
 		return
 	}
@@ -152,11 +152,7 @@ func (c *Conn) showFlow() {
 	}
 	c.word = word
 	c.counters.FlowControlCount++
-	mem := c.request.Memory()
-	c.fail(mem.Guard(func() error {
-		mem.SetFlow(word)
-		return nil
-	}))
+	c.fail(c.carrier.setFlow(word))
 }
 
 // flowAsync makes libraries refuse cpg_mcast_joined with TRY_AGAIN and nothing
@@ -243,6 +239,9 @@ func (c *Conn) committed(n int) {
 		return
 	}
 	c.counters.Dispatched += uint64(n)
+	if !c.carrier.told() {
+		return
+	}
 	c.owed += n
 	if c.blocked {
 		return
@@ -316,22 +315,23 @@ func (c *Conn) ready(events uint32) {
 
 // hangUp closes the socket. Requests that were committed before are still run,
 // at the usual pace and under flow control, and no more than were there: the
-// process may live and go on writing into its ring. The reference drops them
+// process may live and go on sending. The reference drops them
 // (qb_ipcs_dispatch_connection_request: POLLHUP before POLLIN).
 func (c *Conn) hangUp() {
 	c.closeSocket()
 	c.event.waiting.drop()
 	c.response.waiting.drop()
 	c.account()
-	c.left = int(min(c.queued(), uint32(len(c.request.Memory().Data)/headerLen)))
-	if c.left == 0 {
+	left, err := c.carrier.seal()
+	c.fail(err)
+	if c.left = int(left); c.left == 0 {
 		c.fail(ErrHungUp)
 		return
 	}
 	c.rescan()
 }
 
-// rescan sees to it that the ring is looked at in the next turn.
+// rescan sees to it that requests are looked for in the next turn.
 func (c *Conn) rescan() {
 	if c.readable() && !c.inScan {
 		c.inScan = true
@@ -347,12 +347,18 @@ func (c *Conn) readable() bool {
 
 // process runs requests at the server's pace.
 func (c *Conn) process() {
+	if !c.readable() {
+		return
+	}
+	c.fail(c.carrier.release())
 	for n := range c.server.pace {
 		if !c.readable() {
 			return
 		}
 		msg, err := c.take()
-		if errors.Is(err, shm.ErrEmpty) {
+		switch {
+		case err == nil:
+		case errors.Is(err, shm.ErrEmpty):
 			if n == 0 {
 				c.counters.RecvRetries++
 			}
@@ -360,8 +366,10 @@ func (c *Conn) process() {
 				c.fail(ErrHungUp)
 			}
 			return
-		}
-		if err != nil {
+		case errors.Is(err, errAgain):
+			c.rescan()
+			return
+		default:
 			c.fail(err)
 			return
 		}
@@ -373,30 +381,21 @@ func (c *Conn) process() {
 			}
 		}
 	}
-	if c.reason == nil && c.queued() > 0 {
+	if c.reason != nil {
+		return
+	}
+	queued, err := c.carrier.queued()
+	c.fail(err)
+	if queued > 0 {
 		c.rescan()
 	}
 }
 
-// queued is how many requests are in the ring, by the client's word.
-func (c *Conn) queued() (n uint32) {
-	mem := c.request.Memory()
-	c.fail(mem.Guard(func() error {
-		n = mem.Queued()
-		return nil
-	}))
-	return n
-}
-
-// take copies the oldest request out of the ring, then checks the copy (libqb
+// take takes the oldest request, then checks it, which is a copy by now (libqb
 // lib/ipcs.c:_process_request_, as of 2.0.10; corosync's services trust the
 // size before that).
 func (c *Conn) take() ([]byte, error) {
-	var msg []byte
-	err := c.request.Memory().Guard(func() (err error) {
-		msg, err = c.request.Take(c.server.buf)
-		return err
-	})
+	msg, err := c.carrier.take(c.server.buf)
 	if err != nil {
 		return nil, err
 	}
@@ -414,7 +413,7 @@ func (c *Conn) take() ([]byte, error) {
 	return msg[:size], nil
 }
 
-// teardown ends the connection: socket, handler, rings, files (libqb
+// teardown ends the connection: socket, handler, carrier, files (libqb
 // lib/ipcs.c:qb_ipcs_disconnect).
 func (c *Conn) teardown() {
 	c.closeSocket()
@@ -434,13 +433,6 @@ func (c *Conn) closeSocket() {
 // release gives back what the connection holds outside the server's lists.
 func (c *Conn) release() {
 	c.closeSocket()
-	c.response.ring.Memory().Wake() // a waiter of ours looks at its socket; glibc's sleeps on
-	for _, m := range []shm.Memory{c.response.ring.Memory(), c.event.ring.Memory(), c.request.Memory()} {
-		m.Guard(func() error {
-			m.Detach()
-			return nil
-		})
-		m.Unmap()
-	}
+	c.carrier.close()
 	c.removeFiles()
 }

@@ -155,7 +155,7 @@ func (g *greeting) admit(req shm.ConnectRequest, res *shm.ConnectResponse) (*Con
 		serial:   serials.Add(1),
 		max:      max(int(req.MaxMessage), minMessage),
 	}
-	if err := c.makeRings(res); err != nil {
+	if err := c.makeCarrier(res); err != nil {
 		return nil, err
 	}
 	if err := s.poll.Add(c.fd, unix.EPOLLIN, c.ready); err != nil {
@@ -166,8 +166,8 @@ func (g *greeting) admit(req shm.ConnectRequest, res *shm.ConnectResponse) (*Con
 	return c, nil
 }
 
-// makeRings makes the connection's directory and the three rings in it.
-func (c *Conn) makeRings(res *shm.ConnectResponse) error {
+// makeCarrier makes the connection's directory and what carries its messages.
+func (c *Conn) makeCarrier(res *shm.ConnectResponse) error {
 	s := c.server
 	dir, fd, err := makeDirectory(s.parent, os.Getpid(), c.cred.PID, c.fd)
 	if err != nil {
@@ -175,43 +175,33 @@ func (c *Conn) makeRings(res *shm.ConnectResponse) error {
 	}
 	defer unix.Close(fd)
 	c.dir = dir
+	*res = shm.ConnectResponse{MaxMessage: uint32(c.max), Connection: c.serial}
 	path := s.opt.Dir + "/" + dir.name + "/"
 	owner := shm.Owner{UID: int(c.cred.UID), GID: int(c.cred.GID)}
-	var rings [3]shm.Memory
-	names := ringNames(c.listener.name)
-	for i, base := range names {
-		rings[i], err = shm.Create(fd, base, path+base, c.max, owner)
-		if err != nil {
-			break
-		}
+	make := newRings
+	if s.opt.Transport == Sockets {
+		make = newSockets
 	}
+	c.carrier, err = make(c, fd, path, owner, res)
 	if err == nil {
-		err = giveDirectory(fd, c.cred)
+		if err = giveDirectory(fd, c.cred); err != nil {
+			c.carrier.close()
+		}
 	}
 	if err != nil {
-		for _, m := range rings {
-			m.Unmap()
-		}
 		c.removeFiles()
 		return err
 	}
-	c.request = shm.NewReader(rings[0], c.max)
-	c.response = outlet{ring: shm.NewWriter(rings[1]), pool: &s.blocks}
-	c.event = outlet{ring: shm.NewWriter(rings[2]), pool: &s.blocks}
-	*res = shm.ConnectResponse{
-		MaxMessage: uint32(c.max),
-		Connection: c.serial,
-		Request:    path + names[0],
-		Response:   path + names[1],
-		Event:      path + names[2],
-	}
+	answers, events := c.carrier.sinks()
+	c.response = outlet{to: answers, pool: &s.blocks}
+	c.event = outlet{to: events, pool: &s.blocks}
 	return nil
 }
 
 func (c *Conn) removeFiles() {
 	c.dir.remove(func(fd int) {
-		for _, base := range ringNames(c.listener.name) {
-			shm.Remove(fd, base)
+		for name := range connectionFiles(c.listener.name) {
+			unix.Unlinkat(fd, name, 0)
 		}
 	})
 }

@@ -6,17 +6,21 @@ import (
 	"cpgol/compat/ipc/internal/shm"
 )
 
-// An outlet is a ring towards the client with the messages that wait for room
-// in it. Order is kept: nothing passes a waiting message.
+// An outlet is a way towards the client with the messages that wait for room
+// on it. Order is kept: nothing passes a waiting message.
 type outlet struct {
-	ring    *shm.Writer
+	to      sink
 	pool    *blockPool
 	waiting backlog
 }
 
+// drainBudget is how many bytes of waiting messages go out in one turn at most,
+// a ring's worth, so that one client's backlog does not hold up the loop.
+const drainBudget = 1 << 20
+
 // send commits head followed by body, or keeps it for [outlet.drain]. It reports
-// how many chunks it committed, waiting ones included; an error means that the
-// client spoilt the ring (corosync exec/ipc_glue.c:msg_send_or_queue).
+// how many messages it committed, waiting ones included; an error means that the
+// client spoilt its end (corosync exec/ipc_glue.c:msg_send_or_queue).
 func (o *outlet) send(head, body []byte) (sent int, err error) {
 	if !o.waiting.empty() {
 		if sent, err = o.drain(); err != nil {
@@ -24,7 +28,7 @@ func (o *outlet) send(head, body []byte) (sent int, err error) {
 		}
 	}
 	if o.waiting.empty() {
-		err = o.write(head, body)
+		err = o.to.write(head, body)
 		if err == nil {
 			return sent + 1, nil
 		}
@@ -36,12 +40,11 @@ func (o *outlet) send(head, body []byte) (sent int, err error) {
 	return sent, nil
 }
 
-// drain commits what waits as long as there is room, at most a ring's worth so
-// that one client's backlog does not hold up the loop (outq_flush).
+// drain commits what waits as long as there is room (outq_flush).
 func (o *outlet) drain() (sent int, err error) {
-	for budget := len(o.ring.Memory().Data); budget > 0 && !o.waiting.empty(); sent++ {
+	for budget := drainBudget; budget > 0 && !o.waiting.empty(); sent++ {
 		msg := o.waiting.front()
-		if err = o.write(msg, nil); err != nil {
+		if err = o.to.write(msg, nil); err != nil {
 			break
 		}
 		budget -= len(msg)
@@ -51,17 +54,4 @@ func (o *outlet) drain() (sent int, err error) {
 		err = nil
 	}
 	return sent, err
-}
-
-func (o *outlet) write(head, body []byte) error {
-	var wake bool
-	mem := o.ring.Memory()
-	err := mem.Guard(func() (err error) {
-		wake, err = o.ring.Write(head, body)
-		return err
-	})
-	if wake {
-		mem.Wake()
-	}
-	return err
 }

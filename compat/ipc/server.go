@@ -48,7 +48,10 @@ type Handler interface {
 
 // Options are a server's limits and places. Zero values mean the defaults.
 type Options struct {
-	// Dir is where ring files are made: /dev/shm.
+	// Transport is what the clients are told to use: SharedMemory (cmap
+	// system.qb_ipc_type).
+	Transport Transport
+	// Dir is where the connections' files are made: /dev/shm.
 	Dir string
 	// MaxMessage bounds the message size that a client may ask for, and with it
 	// the 3 × MaxMessage bytes of shared memory that a connection costs. The
@@ -57,9 +60,9 @@ type Options struct {
 	// The reference has no bound.
 	MaxMessage int
 	// MaxConnections bounds the connections of all listeners. By default it is
-	// what the limit of open files leaves when 128 are set aside, and at most
-	// 4096, so that their mappings stay far below vm.max_map_count. A client
-	// beyond it is refused with EMFILE.
+	// what the limit of open files leaves when 128 are set aside (a connection
+	// over sockets takes three), and at most 4096, so that their mappings stay far
+	// below vm.max_map_count. A client beyond it is refused with EMFILE.
 	MaxConnections int
 	// MaxQueue bounds the memory of events that wait for one client, beside the
 	// megabyte in its ring: 128 MiB by default. A client that falls further
@@ -99,6 +102,7 @@ type Stats struct {
 	Accepted uint64 // that became connections
 	Refused  uint64 // told an errno
 	Strays   uint64 // closed without an answer: no proper first message
+	Foreign  uint64 // datagrams dropped that were not the client's
 
 	HungUp, Asked, Closed, Malformed, Overrun, TooLong, Corrupt, Faults uint64
 

@@ -93,7 +93,7 @@ func (o *Options) setDefaults() {
 		o.Dir = "/dev/shm"
 	}
 	def(&o.MaxMessage, 4<<20)
-	def(&o.MaxConnections, maxConnections())
+	def(&o.MaxConnections, maxConnections(o.Transport))
 	def(&o.MaxQueue, 128<<20)
 	def(&o.MaxQueued, 512<<20)
 	if o.ForceFile == "" {
@@ -105,13 +105,17 @@ func (o *Options) setDefaults() {
 }
 
 // maxConnections leaves 128 descriptors to the rest of the process.
-func maxConnections() int {
+func maxConnections(t Transport) int {
 	const reserve, least, most = 128, 16, 4096
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
 		return least
 	}
-	return int(min(max(limit.Cur, reserve+least)-reserve, most))
+	each := uint64(1)
+	if t == Sockets {
+		each = 3
+	}
+	return int(min((max(limit.Cur, reserve+least*each)-reserve)/each, most))
 }
 
 // SetPace sets how many requests of one client are handled in a row before the

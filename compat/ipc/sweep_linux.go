@@ -30,14 +30,14 @@ const sweepAge = 10 * time.Second
 //
 // A directory goes only if its name has libqb's form, the server named in it
 // runs no more (or is this process, which does not know the directory), it is
-// older than ten seconds, and it holds nothing but ring files of these
+// older than ten seconds, and it holds nothing but the files of these
 // services: Pacemaker and others use the same names.
 func (s *Server) Sweep(services ...string) (removed int, err error) {
 	entries, err := os.ReadDir(s.opt.Dir)
 	if err != nil {
 		return 0, err
 	}
-	ours := ringFiles(services)
+	ours := connectionFiles(services...)
 	for _, e := range entries {
 		if e.IsDir() && s.stale(e.Name()) && s.sweep(e.Name(), ours) {
 			removed++
@@ -46,14 +46,16 @@ func (s *Server) Sweep(services ...string) (removed int, err error) {
 	return removed, nil
 }
 
-// ringFiles is the set of file names of the services' rings.
-func ringFiles(services []string) map[string]bool {
+// connectionFiles is the set of names that files in the services' connection
+// directories have, with either transport.
+func connectionFiles(services ...string) map[string]bool {
 	files := make(map[string]bool)
 	for _, svc := range services {
 		for _, base := range ringNames(svc) {
 			files[base+shm.HeadSuffix] = true
 			files[base+shm.DataSuffix] = true
 		}
+		files[controlName(svc)] = true
 	}
 	return files
 }
@@ -110,3 +112,7 @@ func ringNames(service string) [3]string {
 	}
 	return names
 }
+
+// controlName is the control file's name there (libqb
+// lib/ipc_socket.c:qb_ipcs_us_connect).
+func controlName(service string) string { return "qb-control-" + service }

@@ -50,6 +50,19 @@ func Create(dir int, base, path string, maxMessage int, owner Owner) (m Memory, 
 	})
 }
 
+// CreateControl makes the control file of the socket transport, as [Create]
+// makes a ring (qb_ipcs_us_connect).
+func CreateControl(dir int, name string, owner Owner) (Control, error) {
+	b, err := createFile(dir, name, ControlSize, owner)
+	return ControlIn(b), err
+}
+
+// OpenControl maps an existing control file, as a client does.
+func OpenControl(path string) (Control, error) {
+	b, err := openFile(path, ControlSize)
+	return ControlIn(b), err
+}
+
 func createFile(dir int, name string, size int, owner Owner) ([]byte, error) {
 	fd, err := unix.Openat(dir, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {

@@ -16,7 +16,7 @@ func FuzzRing(f *testing.F) {
 	f.Add([]byte{0, 0, 10, 3, 0, 0, 0x40, 0, 0, 0, 1, 0, 200, 0, 200, 0, 200, 1, 1, 1})
 	f.Add([]byte{0, 4, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0, 1, 1})
 	f.Add((&ConnectRequest{MaxMessage: 1 << 20}).Append([]byte{1}))
-	f.Add(append([]byte{2}, (&ConnectResponse{MaxMessage: 12328, Connection: 7, Request: "/dev/shm/r"}).Append(nil)[:60]...))
+	f.Add(append([]byte{2}, (&ConnectResponse{Transport: TypeSHM, MaxMessage: 12328, Connection: 7, Request: "/dev/shm/r"}).Append(nil)[:60]...))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if len(in) == 0 {
 			return

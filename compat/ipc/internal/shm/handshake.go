@@ -16,8 +16,15 @@ const (
 // idAuthenticate is the id of both messages (QB_IPC_MSG_AUTHENTICATE).
 const idAuthenticate = -1
 
-// typeSHM is the transport's number (qbipc_common.h: enum qb_ipc_type).
-const typeSHM = 1
+// A Transport is how a connection's messages travel (qbipc_common.h: enum
+// qb_ipc_type).
+type Transport uint32
+
+// The transports that clients know on Linux.
+const (
+	TypeSocket Transport = 0
+	TypeSHM    Transport = 1
+)
 
 // A ConnectRequest is what a client says first:
 //
@@ -55,8 +62,12 @@ func (r *ConnectRequest) Append(b []byte) []byte {
 //	24   connection_type int32 = 1   28 max_msg_size uint32
 //	32   connection, 8 bytes that mean nothing to the client
 //	40   request, 4136 response, 8232 event: base paths of the rings, C strings
+//
+// With sockets the type is 0, request the path of the control file, response
+// the base of the sockets' names, and event empty.
 type ConnectResponse struct {
 	Errno                    int32 // positive; 0 = connected
+	Transport                Transport
 	MaxMessage               uint32
 	Connection               uint64
 	Request, Response, Event string
@@ -79,8 +90,9 @@ func (r *ConnectResponse) Decode(b []byte) (n int, err error) {
 	if r.Errno != 0 {
 		return ResponseLen, nil
 	}
-	if t := binary.NativeEndian.Uint32(b[24:]); t != typeSHM {
-		return 0, fmt.Errorf("connection response: transport %d, want shared memory (%d)", t, typeSHM)
+	r.Transport = Transport(binary.NativeEndian.Uint32(b[24:]))
+	if r.Transport != TypeSHM && r.Transport != TypeSocket {
+		return 0, fmt.Errorf("connection response: transport %d, want %d or %d", r.Transport, TypeSocket, TypeSHM)
 	}
 	r.MaxMessage = binary.NativeEndian.Uint32(b[28:])
 	r.Connection = binary.NativeEndian.Uint64(b[32:])
@@ -101,7 +113,7 @@ func (r *ConnectResponse) Append(b []byte) []byte {
 	if r.Errno != 0 {
 		return b
 	}
-	binary.NativeEndian.PutUint32(m[24:], typeSHM)
+	binary.NativeEndian.PutUint32(m[24:], uint32(r.Transport))
 	binary.NativeEndian.PutUint32(m[28:], r.MaxMessage)
 	binary.NativeEndian.PutUint64(m[32:], r.Connection)
 	copy(m[requestPathAt:][:pathLen-1], r.Request)

@@ -41,7 +41,7 @@ func TestConnectRequest(t *testing.T) {
 }
 
 func TestConnectResponse(t *testing.T) {
-	res := ConnectResponse{MaxMessage: 0x100000, Connection: 0x0102030405060708,
+	res := ConnectResponse{Transport: TypeSHM, MaxMessage: 0x100000, Connection: 0x0102030405060708,
 		Request: "/dev/shm/a/r", Response: "/dev/shm/a/s", Event: "/dev/shm/a/e"}
 	want := make([]byte, ResponseLen)
 	copy(want, unhex("ffffffff 00000000 28300000 00000000 00000000 00000000 01000000 00001000 0807060504030201"))
@@ -62,8 +62,14 @@ func TestConnectResponse(t *testing.T) {
 		}
 	}
 	b[24] = 0
-	if _, err := got.Decode(b); err == nil {
-		t.Error("accepted the socket transport")
+	if _, err := got.Decode(b); err != nil || got.Transport != TypeSocket {
+		t.Errorf("the socket transport: %+v, %v", got, err)
+	}
+	for _, transport := range []byte{2, 3, 4} {
+		b[24] = transport
+		if _, err := got.Decode(b); err == nil {
+			t.Errorf("accepted transport %d", transport)
+		}
 	}
 }
 
