@@ -1,7 +1,7 @@
-// Package client is the client's end of libqb's IPC over shared memory, without
-// the C library: it works with any server of libqb 1.0.4 or later, the stock
-// corosync daemon among them. It moves bytes; the messages of a service are
-// the caller's.
+// Package client is the client's end of libqb's IPC, without the C library: it
+// works with any server of libqb 1.0.4 or later, the stock corosync daemon among
+// them, over shared memory or over sockets as the server says. It moves bytes;
+// the messages of a service are the caller's.
 //
 //	c, err := client.Dial("cmap", client.Options{})
 //	answer, err := c.Call(request, nil, buf)
@@ -10,7 +10,8 @@
 // Three goroutines may use a [Conn] at once: one that sends and waits for
 // answers, one that waits for events, one that closes it.
 //
-// Reference: libqb lib/ipcc.c, lib/ipc_setup.c, lib/ipc_shm.c.
+// Reference: libqb lib/ipcc.c, lib/ipc_setup.c, lib/ipc_shm.c,
+// lib/ipc_socket.c.
 package client
 
 import (
@@ -24,8 +25,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"cpgol/compat/ipc/internal/shm"
 )
@@ -47,25 +46,28 @@ type Options struct {
 type Conn struct {
 	sock *net.UnixConn
 	max  int
-	dir  string // of the ring files
+	dir  string // of the connection's files
 
-	rings   [3]shm.Memory
-	request *shm.Writer
-
-	sendMu sync.Mutex
-
-	recvMu   sync.Mutex
-	response *shm.Reader
-
+	carrier carrier
+	sendMu  sync.Mutex
+	recvMu  sync.Mutex
 	eventMu sync.Mutex
-	event   *shm.Reader
-	told    int   // events that the server told of and nobody took yet
-	lost    error // the socket's end, once it was seen
-	bytes   [256]byte
 
 	flowLimit atomic.Int32
 	closing   atomic.Bool
-	inUse     sync.RWMutex // held for reading by whoever touches the rings
+}
+
+// A carrier moves messages once the connection stands. Of each method one call
+// at a time is under way, and any number of flow's; close comes once, beside
+// any of them, after the connection's socket was closed, and makes them return
+// ErrClosed.
+type carrier interface {
+	// send gives EAGAIN if there is no room.
+	send(head, body []byte) error
+	recv(buf []byte, timeout time.Duration) ([]byte, error)
+	event(buf []byte, timeout time.Duration) ([]byte, error)
+	flow() (int32, error)
+	close()
 }
 
 // Errors beside errno values. A refused connection's error is the errno that
@@ -78,10 +80,6 @@ var (
 	// ErrClosed says that Close was called.
 	ErrClosed = net.ErrClosed
 )
-
-// liveness is how long a wait for an answer lasts before the socket is asked
-// whether the server is still there (libqb lib/ipcc.c: QB_IPC_MAX_WAIT_MS).
-const liveness = 2 * time.Second
 
 // Dial connects to the named service of this host.
 func Dial(service string, opt Options) (*Conn, error) {
@@ -171,29 +169,22 @@ func (c *Conn) greet(opt Options) (res shm.ConnectResponse, err error) {
 	return res, nil
 }
 
-// open maps the rings.
+// open attaches to what the server made for the connection.
 func (c *Conn) open(res shm.ConnectResponse) (err error) {
 	c.max = int(res.MaxMessage)
 	c.dir = filepath.Dir(res.Request)
-	for i, base := range []string{res.Request, res.Response, res.Event} {
-		size := shm.PlainHeadSize
-		if i == 0 {
-			size = shm.HeadSize
-		}
-		if c.rings[i], err = shm.Open(base, size, c.max); err != nil {
-			return err
-		}
+	if res.Transport == shm.TypeSocket {
+		c.carrier, err = openSockets(c, res)
+	} else {
+		c.carrier, err = openRings(c, res)
 	}
-	c.request = shm.NewWriter(c.rings[0])
-	c.response = shm.NewReader(c.rings[1], c.max)
-	c.event = shm.NewReader(c.rings[2], c.max)
-	return nil
+	return err
 }
 
 // MaxMessage is the longest message either way.
 func (c *Conn) MaxMessage() int { return c.max }
 
-// Dir is the directory of the connection's ring files.
+// Dir is the directory of the connection's files.
 func (c *Conn) Dir() string { return c.dir }
 
 // SetFlowLimit says up to which value of the server's flow-control word sends
@@ -202,49 +193,26 @@ func (c *Conn) SetFlowLimit(limit int32) { c.flowLimit.Store(limit) }
 
 // Flow is the server's flow-control word now.
 func (c *Conn) Flow() (word int32, err error) {
-	err = c.use(0, func() error {
-		word = c.rings[0].Flow()
-		return nil
-	})
-	return word, err
+	if c.closing.Load() {
+		return 0, ErrClosed
+	}
+	return c.carrier.flow()
 }
 
-// wakeUp is the byte that follows a request; its value means nothing.
-var wakeUp = []byte{1}
-
-// Send puts a request, head followed by body, into the server's ring. It gives
-// EAGAIN if the server wants no more now or the ring is full, and EMSGSIZE for
-// a message that is too long (libqb lib/ipcc.c:qb_ipcc_sendv).
+// Send sends a request, head followed by body. It gives EAGAIN if the server
+// wants no more now or there is no room, and EMSGSIZE for a message that is too
+// long (libqb lib/ipcc.c:qb_ipcc_sendv).
 func (c *Conn) Send(head, body []byte) error {
 	if len(head)+len(body) > c.max {
 		return syscall.EMSGSIZE
 	}
 	c.sendMu.Lock()
 	defer c.sendMu.Unlock()
-	err := c.use(0, func() error {
-		if c.rings[0].Refs() != 2 {
-			return ErrDisconnected
-		}
-		if word := c.rings[0].Flow(); word > 0 && word <= c.flowLimit.Load() {
-			return syscall.EAGAIN
-		}
-		wake, err := c.request.Write(head, body)
-		if wake {
-			c.rings[0].Wake()
-		}
-		return err
-	})
-	if err != nil {
-		if errors.Is(err, shm.ErrFull) {
-			return syscall.EAGAIN
-		}
-		return err
-	}
-	if _, err := c.sock.Write(wakeUp); err != nil {
-		return c.ended(err)
-	}
-	return nil
+	return c.carrier.send(head, body)
 }
+
+// refused reports whether a flow-control word keeps this sender from sending.
+func (c *Conn) refused(word int32) bool { return word > 0 && word <= c.flowLimit.Load() }
 
 // Recv waits for the next answer and returns it in buf's array, or in a new one
 // if it is longer. A timeout below zero means for ever; the server's end is
@@ -253,30 +221,7 @@ func (c *Conn) Send(head, body []byte) error {
 func (c *Conn) Recv(buf []byte, timeout time.Duration) (msg []byte, err error) {
 	c.recvMu.Lock()
 	defer c.recvMu.Unlock()
-	deadline := time.Now().Add(timeout)
-	for {
-		wait := liveness
-		if timeout >= 0 {
-			wait = min(wait, time.Until(deadline))
-		}
-		err = c.use(1, func() (err error) {
-			msg, err = c.response.Take(buf)
-			if errors.Is(err, shm.ErrEmpty) && wait > 0 {
-				c.rings[1].Sleep(wait)
-				msg, err = c.response.Take(buf)
-			}
-			return err
-		})
-		if !errors.Is(err, shm.ErrEmpty) {
-			return msg, err
-		}
-		if err := c.alive(); err != nil {
-			return nil, err
-		}
-		if timeout >= 0 && time.Until(deadline) <= 0 {
-			return nil, ErrTimeout
-		}
-	}
+	return c.carrier.recv(buf, timeout)
 }
 
 // Call sends a request and waits for its answer, as long as the server lives.
@@ -288,109 +233,21 @@ func (c *Conn) Call(head, body, buf []byte) ([]byte, error) {
 }
 
 // Event waits for the next event and returns it in buf's array, or in a new one
-// if it is longer. A timeout below zero means for ever. Events that were
-// told of before the server's end are still returned, which the reference does
-// not do (qb_ipcc_event_recv).
+// if it is longer. A timeout below zero means for ever. Events that were sent
+// before the server's end are still returned, which the reference does not do
+// (qb_ipcc_event_recv).
 func (c *Conn) Event(buf []byte, timeout time.Duration) (msg []byte, err error) {
 	c.eventMu.Lock()
 	defer c.eventMu.Unlock()
-	if c.told == 0 {
-		if err := c.awaitEvent(timeout); err != nil {
-			return nil, err
-		}
-	}
-	err = c.use(2, func() (err error) {
-		msg, err = c.event.Take(buf)
-		return err
-	})
-	if errors.Is(err, shm.ErrEmpty) {
-		return nil, fmt.Errorf("told of an event that is not there: %w", shm.ErrCorrupt)
-	}
-	if err == nil {
-		c.told--
-	}
-	return msg, err
+	return c.carrier.event(buf, timeout)
 }
 
-// awaitEvent waits for the bytes that tell of events, one each.
-func (c *Conn) awaitEvent(timeout time.Duration) error {
-	if c.lost != nil {
-		return c.lost
-	}
-	var deadline time.Time
-	if timeout >= 0 {
-		deadline = time.Now().Add(timeout)
-	}
-	n, err := c.readNow(c.bytes[:])
-	if errors.Is(err, syscall.EAGAIN) && timeout != 0 {
-		c.sock.SetReadDeadline(deadline)
-		n, err = c.sock.Read(c.bytes[:])
-	}
-	switch {
-	case err == nil:
-		c.told = n
-		return nil
-	case errors.Is(err, syscall.EAGAIN) || errors.Is(err, os.ErrDeadlineExceeded):
-		return ErrTimeout
-	}
-	c.lost = c.ended(err)
-	return c.lost
-}
-
-// readNow reads what the socket has, or EAGAIN. The runtime's own Read tries
-// nothing once its deadline has passed.
-func (c *Conn) readNow(b []byte) (n int, err error) {
-	raw, err := c.sock.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	ctlErr := raw.Control(func(fd uintptr) { n, err = unix.Read(int(fd), b) })
-	switch {
-	case ctlErr != nil:
-		return 0, ctlErr
-	case err != nil:
-		return 0, err
-	case n == 0:
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
-// alive asks the socket for the server's end without taking bytes off it.
-func (c *Conn) alive() error {
-	raw, err := c.sock.SyscallConn()
-	if err != nil {
-		return c.ended(err)
-	}
-	var end error
-	err = raw.Control(func(fd uintptr) {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		if n, err := unix.Poll(fds, 0); err == nil && n > 0 && fds[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0 {
-			end = ErrDisconnected
-		}
-	})
-	if err != nil {
-		return c.ended(err)
-	}
-	return end
-}
-
-// ended names the end of the socket.
+// ended names the end of a socket.
 func (c *Conn) ended(err error) error {
 	if c.closing.Load() {
 		return ErrClosed
 	}
 	return fmt.Errorf("%w: %w", ErrDisconnected, err)
-}
-
-// use runs access to a ring unless the connection is being closed.
-func (c *Conn) use(ring int, access func() error) error {
-	c.inUse.RLock()
-	defer c.inUse.RUnlock()
-	if c.closing.Load() {
-		return ErrClosed
-	}
-	return c.rings[ring].Guard(access)
 }
 
 // Close ends the connection. Calls under way return ErrClosed. It may be called
@@ -401,19 +258,8 @@ func (c *Conn) Close() error {
 		return nil
 	}
 	err := c.sock.Close()
-	for !c.inUse.TryLock() { // somebody waits for an answer, or is about to
-		c.rings[1].Wake()
-		time.Sleep(time.Millisecond)
-	}
-	defer c.inUse.Unlock()
-	for _, m := range c.rings {
-		if m.Data != nil {
-			m.Guard(func() error {
-				m.Detach()
-				return nil
-			})
-		}
-		m.Unmap()
+	if c.carrier != nil {
+		c.carrier.close()
 	}
 	return err
 }
