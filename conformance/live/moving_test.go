@@ -2,8 +2,6 @@ package live
 
 import (
 	"fmt"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,21 +14,11 @@ import (
 // for the way there, and for the way back.
 func page(t *testing.T) (there, back []string) {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	there, back, err := lab.MovingPage("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, ok := strings.Cut(string(readme), "\n## Moving a cluster to cpgol\n")
-	if !ok {
-		t.Fatal("the README has no such page")
-	}
-	text, _, _ = strings.Cut(text, "\n## ")
-	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(text, -1)
-	if len(blocks) != 2 {
-		t.Fatalf("the page has %d blocks of commands, want the way there and the way back", len(blocks))
-	}
-	commands := func(block string) []string { return strings.Split(strings.TrimSpace(block), "\n") }
-	return commands(blocks[0][1]), commands(blocks[1][1])
+	return there, back
 }
 
 // TestMovingACluster moves a cluster of stock daemons to ours, node by node, and
