@@ -25,6 +25,8 @@ type Host struct {
 	daemon  *process
 	Kind    string // of the daemon last started: "corosync" or "cpgold"
 	clients []*Client
+	// forgotten are daemons that run beside the host's (Forget).
+	forgotten []*process
 }
 
 // process is a program that the lab started in a host.
@@ -284,7 +286,10 @@ func (h *Host) closeAll() {
 		c.end()
 	}
 	h.clients = nil
-	if h.Running() {
-		h.Kill()
+	for _, p := range append(h.forgotten, h.daemon) {
+		if p != nil && p.alive() {
+			p.end(syscall.SIGKILL, 5*time.Second)
+		}
 	}
+	h.forgotten = nil
 }

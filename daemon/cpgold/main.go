@@ -26,9 +26,16 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"cpgol/daemon/logs"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if logs.Program() == stockName {
+		os.Exit(runAsStock(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // A command is one word of the command line.
 type command struct {
@@ -59,6 +66,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		usage(stdout)
 		return 0
 	}
+	if args[0] == "--version" {
+		return version(nil, stdout, stderr)
+	}
+	if strings.HasPrefix(args[0], "-") {
+		return runAsStock(args, stdout, stderr)
+	}
 	for _, c := range commands {
 		if c.name == args[0] {
 			return c.run(args[1:], stdout, stderr)
@@ -82,15 +95,21 @@ func misused(stderr io.Writer, name, format string, args ...any) int {
 }
 
 func version(args []string, stdout, stderr io.Writer) int {
-	v := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		v = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				v += " " + s.Value[:min(12, len(s.Value))]
-			}
+	fmt.Fprintln(stdout, "cpgold", release())
+	return 0
+}
+
+// release is the version of this program.
+func release() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown)"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += " " + s.Value[:min(12, len(s.Value))]
 		}
 	}
-	fmt.Fprintln(stdout, "cpgold", v)
-	return 0
+	return v
 }

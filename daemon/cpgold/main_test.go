@@ -31,6 +31,13 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"check"}, 2, "", "usage: cpgold check FILE"},
 		{[]string{"replay", "--json"}, 2, "", "usage: cpgold replay"},
 		{[]string{"version"}, 0, "cpgold ", ""},
+		{[]string{"--version"}, 0, "cpgold ", ""},
+		{[]string{"-v"}, 0, "Corosync Cluster Engine, version '3.1.", ""},
+		{[]string{"-x"}, 1, "", "usage:\n        -c "},
+		{[]string{"-fc"}, 1, "", "usage:\n        -c "},
+		{[]string{"-tc", "/nonexistent/file"}, 8, "", "Can't read file /nonexistent/file: No such file or directory"},
+		{[]string{"-t", "-c/nonexistent/file"}, 8, "", "Can't read file /nonexistent/file: No such file or directory"},
+		{[]string{"-f", "-c", "/nonexistent/file"}, 8, "", "/nonexistent/file"},
 	} {
 		status, stdout, stderr := commandLine(c.args...)
 		if status != c.status || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) {

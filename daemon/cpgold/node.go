@@ -1,15 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"log/syslog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
-	"syscall"
 
 	"cpgol/compat/conf"
 	"cpgol/daemon/logs"
@@ -18,9 +19,11 @@ import (
 
 // Exit statuses of the C daemon (exec/util.h).
 const (
+	exitFork    = 4
 	exitLogging = 7
 	exitConfig  = 8
 	exitState   = 16
+	exitLock    = 17
 	exitRunning = 18
 )
 
@@ -42,46 +45,72 @@ func runNode(args []string, stdout, stderr io.Writer) int {
 	if file == "" {
 		return misused(stderr, "run", "usage: cpgold run --config FILE")
 	}
+	if profile != "" {
+		stop, err := startProfile(profile)
+		if err != nil {
+			fmt.Fprintln(stderr, "cpgold:", err)
+			return exitLogging
+		}
+		defer stop()
+	}
+	return runFile(file, stderr)
+}
+
+// runFile runs a node from a configuration file, and tells in its log how it
+// ended: the last line comes when another daemon may be started.
+func runFile(file string, stderr io.Writer) int {
 	file, err := filepath.Abs(file) // the daemon goes to its state directory
 	if err != nil {
-		fmt.Fprintln(stderr, "cpgold:", err)
-		return exitConfig
+		return complain(stderr, err)
 	}
 	c, err := conf.Load(file, conf.Host())
 	if err != nil {
-		fmt.Fprintln(stderr, "cpgold:", err)
-		return statusOf(err)
+		return complain(stderr, err)
 	}
 	w, log, err := logs.Open(logOptions(c, stderr))
 	if err != nil {
-		fmt.Fprintln(stderr, "cpgold:", err)
-		return exitLogging
+		return complain(stderr, &conf.Error{Text: err.Error(), Status: exitLogging})
 	}
 	defer w.Close()
+	log.Log(context.Background(), logs.LevelNotice, "Corosync Cluster Engine cpgold "+release()+" starting up")
+	status := serve(file, c, w, log, stderr)
+	if status == 0 {
+		log.Log(context.Background(), logs.LevelNotice, "Corosync Cluster Engine exiting normally")
+	} else {
+		log.Error(fmt.Sprintf("Corosync Cluster Engine exiting with status %d", status))
+	}
+	return status
+}
+
+// complain tells of what is wrong before there is a log: to syslog too, because
+// nobody may read stderr.
+func complain(stderr io.Writer, err error) int {
+	fmt.Fprintln(stderr, "cpgold:", err)
+	if s, e := syslog.New(syslog.LOG_DAEMON|syslog.LOG_ERR, logs.Program()); e == nil {
+		s.Err(err.Error())
+		s.Close()
+	}
+	return statusOf(err)
+}
+
+// serve holds the host's lock and runs the node.
+func serve(file string, c *conf.Config, w *logs.Writer, log *slog.Logger, stderr io.Writer) int {
 	if err := os.Chdir(c.StateDir); err != nil {
-		log.Error(fmt.Sprintf("can't change to the state directory %s: %v", c.StateDir, err))
+		log.Error(fmt.Sprintf("Cannot chdir to state directory %s: %v", c.StateDir, err))
 		return exitState
 	}
 	tune()
 	lock, err := takeLock()
 	if err != nil {
 		log.Error(err.Error())
-		return exitRunning
+		return lockStatus(err)
 	}
 	defer lock.release()
-	if profile != "" {
-		stop, err := startProfile(profile)
-		if err != nil {
-			log.Error(err.Error())
-			return exitLogging
-		}
-		defer stop()
-	}
 	n, err := node.New(c, log)
 	defer n.Close()
 	if err != nil {
 		log.Error(err.Error())
-		return 15
+		return node.ExitStatus(err)
 	}
 	n.OnReopenLogs(w.Reopen)
 	go tellBeside(log, file, c)
@@ -94,13 +123,7 @@ func runNode(args []string, stdout, stderr io.Writer) int {
 			return plan, err
 		},
 		func(c *conf.Config) error { return w.Reconfigure(logOptions(c, stderr)) })
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)
-	go func() {
-		s := <-signals
-		n.Do(func() { n.Shutdown("Node was shut down by a signal: " + s.String()) })
-	}()
+	defer takeSignals(n)()
 	return n.Run()
 }
 

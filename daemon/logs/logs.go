@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"log/syslog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,10 @@ type Options struct {
 	// Timestamp false leaves the time out.
 	Timestamp bool
 }
+
+// Program is what this program was called by, which is its name in logs: whoever
+// has rules for lines of "corosync" there calls it so.
+func Program() string { return filepath.Base(os.Args[0]) }
 
 const queueLines = 4096
 
@@ -77,7 +82,7 @@ type line struct {
 func Open(opt Options) (*Writer, *slog.Logger, error) {
 	w := &Writer{queue: make(chan line, queueLines), stop: make(chan struct{}), done: make(chan struct{})}
 	host, _ := os.Hostname()
-	w.prefix = "[" + strconv.Itoa(os.Getpid()) + "] " + host + " cpgold "
+	w.prefix = "[" + strconv.Itoa(os.Getpid()) + "] " + host + " " + Program() + " "
 	w.opt.Store(&opt)
 	var err error
 	if w.to, err = openOutlets(&opt); err != nil {

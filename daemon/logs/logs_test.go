@@ -28,7 +28,7 @@ func TestLinesAndLevels(t *testing.T) {
 		t.Error(d)
 	}
 	b, err := os.ReadFile(file)
-	if err != nil || strings.Count(string(b), "\n") != 2 || !strings.Contains(string(b), " cpgold notice  [MAIN  ] seen n=3\n") {
+	if err != nil || strings.Count(string(b), "\n") != 2 || !strings.Contains(string(b), " "+Program()+" notice  [MAIN  ] seen n=3\n") {
 		t.Errorf("file holds %q, %v", b, err)
 	}
 }

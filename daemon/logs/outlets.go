@@ -23,7 +23,7 @@ func openOutlets(opt *Options) (o outlets, err error) {
 		if facility == 0 {
 			facility = syslog.LOG_DAEMON
 		}
-		o.syslog, _ = syslog.New(facility|syslog.LOG_NOTICE, "cpgold")
+		o.syslog, _ = syslog.New(facility|syslog.LOG_NOTICE, Program())
 	}
 	return o, nil
 }

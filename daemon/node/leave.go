@@ -1,14 +1,10 @@
 package node
 
-import (
-	"context"
-	"time"
-
-	"cpgol/daemon/logs"
-)
+import "time"
 
 // Exit statuses, as the C daemon's (exec/util.h).
 const (
+	exitSocket  = 1 // udpu, which does not use its list of statuses
 	exitFatal   = 15
 	exitService = 20
 	exitRingID  = 21
@@ -26,7 +22,7 @@ func (n *Node) leave() int {
 		n.log.Error(n.failure.Error())
 		return n.exitCode
 	}
-	notify("STOPPING=1")
+	n.notify("STOPPING=1")
 	for _, s := range n.services {
 		if l, ok := slotAs[leaver](s); ok {
 			l.Leaving()
@@ -43,7 +39,6 @@ func (n *Node) leave() int {
 	n.engine.Leave(n.Now(), &n.out)
 	n.perform()
 	n.transport.Flush(n.Now())
-	n.log.Log(context.Background(), logs.LevelNotice, "cpgold exiting normally")
 	return 0
 }
 

@@ -89,13 +89,32 @@ func New(c *conf.Config, log *slog.Logger) (n *Node, err error) {
 	if err := n.openEngine(); err != nil {
 		return n, err
 	}
-	if n.transport, err = n.openTransport(); err != nil {
-		return n, err
+	t, err := n.openTransportSoon()
+	if err != nil {
+		return n, startError{err, exitSocket}
 	}
+	n.transport = t // not before: what came with an error is no transport
 	if err := n.clients.init(n); err != nil {
 		return n, err
 	}
-	return n, n.addServices()
+	if err := n.addServices(); err != nil {
+		return n, startError{err, exitService}
+	}
+	return n, nil
+}
+
+// A startError is why a node cannot be built, with the daemon's exit status for that.
+type startError struct {
+	error
+	status int
+}
+
+// ExitStatus is the daemon's exit status for an error of [New].
+func ExitStatus(err error) int {
+	if e, ok := errors.AsType[startError](err); ok {
+		return e.status
+	}
+	return exitFatal
 }
 
 // newNode is a node that nothing is opened for yet.
@@ -113,10 +132,11 @@ func newNode(c *conf.Config, log *slog.Logger, clock func() time.Duration) *Node
 // openEngine makes the engine, which goes on from the ring that is on disk.
 func (n *Node) openEngine() error {
 	seq, err := n.ring.load()
-	if err == nil {
-		n.engine = engine.New(engineConfig(n.cfg), seq)
+	if err != nil {
+		return startError{err, exitRingID}
 	}
-	return err
+	n.engine = engine.New(engineConfig(n.cfg), seq)
+	return nil
 }
 
 // engineConfig picks the engine's part of the configuration.
@@ -187,12 +207,13 @@ func (n *Node) addServices() error {
 // Run runs the loop until the node stops; the result is the exit status.
 func (n *Node) Run() int {
 	runtime.LockOSThread()
-	realTime(n.log, n.cfg.System.Realtime)
+	urgent(n.log, n.cfg.System)
 	if err := n.clients.listen(); err != nil {
 		n.log.Error(err.Error())
 		return exitService
 	}
 	n.startSoon()
+	n.keepAlive()
 	for n.failure == nil && !n.stopping {
 		if err := n.turn(); err != nil {
 			n.fail(exitFatal, err)

@@ -58,7 +58,7 @@ func (p *phase) done() {
 	n.assembler = &n.normal
 	n.engine.SyncDone(n.Now(), &n.out)
 	n.ready.Log(context.Background(), levelNotice, "Completed service synchronization, ready to provide service.")
-	notify("READY=1")
+	n.notify("READY=1")
 }
 
 // SyncInProgress reports whether a round is running.

@@ -3,8 +3,11 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/netip"
+	"syscall"
+	"time"
 
 	"cpgol/compat/conf"
 	"cpgol/daemon/link"
@@ -12,6 +15,22 @@ import (
 	"cpgol/wire/knet"
 	"cpgol/wire/totem"
 )
+
+// openTransportSoon opens the transport, and tries for some seconds if another
+// program has the port: a daemon that was just killed may not be gone altogether
+// (exec/totemudpu.c:totemudpu_build_sockets_ip).
+func (n *Node) openTransportSoon() (net.Transport, error) {
+	for try := 1; ; try++ {
+		t, err := n.openTransport()
+		if try == bindTries || !errors.Is(err, syscall.EADDRINUSE) {
+			return t, err
+		}
+		n.totem.Warn(err.Error())
+		time.Sleep(time.Duration(try) * 100 * time.Millisecond) // the loop does not run yet
+	}
+}
+
+const bindTries = 10
 
 // openTransport makes the transport that the configuration names.
 func (n *Node) openTransport() (net.Transport, error) {
