@@ -68,12 +68,14 @@ func (m *miniCmap) Request(c *ipc.Conn, msg []byte) {
 
 // TestStockCmapctl lets a stock tool with stock libcmap print a map that is
 // served from here. The name cmap is taken in a network namespace of its own.
-func TestStockCmapctl(t *testing.T) {
+func TestStockCmapctl(t *testing.T) { overBoth(t, testStockCmapctl) }
+
+func testStockCmapctl(t *testing.T, via ipc.Transport) {
 	path, err := exec.LookPath("corosync-cmapctl")
 	if err != nil {
 		t.Skip("no corosync-cmapctl")
 	}
-	l, _ := serve(t, newEcho(), ipc.Options{})
+	l, _ := serve(t, newEcho(), ipc.Options{Transport: via})
 	l.Isolate(t)
 	var m miniCmap
 	var want strings.Builder

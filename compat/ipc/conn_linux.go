@@ -416,6 +416,9 @@ func (c *Conn) take() ([]byte, error) {
 // teardown ends the connection: socket, handler, carrier, files (libqb
 // lib/ipcs.c:qb_ipcs_disconnect).
 func (c *Conn) teardown() {
+	if c.fd >= 0 {
+		c.carrier.seal() // who sees the hang-up can send no more
+	}
 	c.closeSocket()
 	delete(c.server.conns, c)
 	c.listener.handler.Closed(c)

@@ -139,6 +139,12 @@ var names atomic.Int64
 // names belong to the whole network namespace.
 func uniqueName() string { return fmt.Sprintf("cpgol-ipc-test-%d-%d", os.Getpid(), names.Add(1)) }
 
+// overBoth runs a test over each transport.
+func overBoth(t *testing.T, test func(t *testing.T, via ipc.Transport)) {
+	t.Run("rings", func(t *testing.T) { test(t, ipc.SharedMemory) })
+	t.Run("sockets", func(t *testing.T) { test(t, ipc.Sockets) })
+}
+
 // serve starts a server with the handler under a name of its own. Its files are
 // in a directory of its own too.
 func serve(t testing.TB, h ipc.Handler, opt ipc.Options) (l *ipctest.Loop, name string) {

@@ -192,9 +192,11 @@ func TestSpinningWriter(t *testing.T) {
 }
 
 // TestGreetings: every way to begin badly.
-func TestGreetings(t *testing.T) {
+func TestGreetings(t *testing.T) { overBoth(t, testGreetings) }
+
+func testGreetings(t *testing.T, via ipc.Transport) {
 	e := newEcho()
-	l, name := serve(t, e, ipc.Options{})
+	l, name := serve(t, e, ipc.Options{Transport: via})
 	abstract, _ := shm.AbstractName(name)
 	open := func() *net.UnixConn {
 		for {
@@ -272,8 +274,10 @@ func TestGreetings(t *testing.T) {
 
 // TestNoDescriptors: with none left, clients are turned away and the loop does
 // not spin.
-func TestNoDescriptors(t *testing.T) {
-	l, name := serve(t, newEcho(), ipc.Options{})
+func TestNoDescriptors(t *testing.T) { overBoth(t, testNoDescriptors) }
+
+func testNoDescriptors(t *testing.T, via ipc.Transport) {
+	l, name := serve(t, newEcho(), ipc.Options{Transport: via})
 	abstract, _ := shm.AbstractName(name)
 	good := dial(t, name)
 	call(t, good, "x")
@@ -332,9 +336,11 @@ func TestNoDescriptors(t *testing.T) {
 }
 
 // TestNoLeaks connects and disconnects many times, in many ways.
-func TestNoLeaks(t *testing.T) {
+func TestNoLeaks(t *testing.T) { overBoth(t, testNoLeaks) }
+
+func testNoLeaks(t *testing.T, via ipc.Transport) {
 	e := newEcho()
-	opt := ipc.Options{Dir: shmDir(t)}
+	opt := ipc.Options{Transport: via, Dir: shmDir(t)}
 	l, name := serve(t, e, opt)
 	keep := dial(t, name)
 	call(t, keep, "x")
@@ -366,9 +372,11 @@ func TestNoLeaks(t *testing.T) {
 
 // TestSwappedDirectory: a client that puts another directory in the place of
 // its own has nothing removed there.
-func TestSwappedDirectory(t *testing.T) {
+func TestSwappedDirectory(t *testing.T) { overBoth(t, testSwappedDirectory) }
+
+func testSwappedDirectory(t *testing.T, via ipc.Transport) {
 	e := newEcho()
-	_, name := serve(t, e, ipc.Options{})
+	_, name := serve(t, e, ipc.Options{Transport: via})
 	victim := t.TempDir()
 	file := filepath.Join(victim, "qb-request-"+name+"-header")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -17,8 +17,10 @@ import (
 	"cpgol/compat/ipc/client"
 )
 
-func TestEcho(t *testing.T) {
-	_, name := serve(t, newEcho(), ipc.Options{})
+func TestEcho(t *testing.T) { overBoth(t, testEcho) }
+
+func testEcho(t *testing.T, via ipc.Transport) {
+	_, name := serve(t, newEcho(), ipc.Options{Transport: via})
 	c := dial(t, name)
 	var buf []byte
 	for _, size := range []int{0, 1, 2, 3, 4, 5, 1000, 4096, 65537, 300_001, 1<<20 - h24} {
@@ -78,10 +80,12 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestRefused(t *testing.T) { overBoth(t, testRefused) }
+
+func testRefused(t *testing.T, via ipc.Transport) {
 	e := newEcho()
 	e.refuse = syscall.EACCES
-	l, name := serve(t, e, ipc.Options{MaxMessage: 1 << 20, MaxConnections: 1})
+	l, name := serve(t, e, ipc.Options{Transport: via, MaxMessage: 1 << 20, MaxConnections: 1})
 	if _, err := client.Dial(name, client.Options{}); !errors.Is(err, syscall.EACCES) {
 		t.Errorf("not allowed: %v", err)
 	}
@@ -113,11 +117,13 @@ func TestRefused(t *testing.T) {
 }
 
 // TestEventsToSlowReader queues far more than the ring and the socket hold.
-func TestEventsToSlowReader(t *testing.T) {
+func TestEventsToSlowReader(t *testing.T) { overBoth(t, testEventsToSlowReader) }
+
+func testEventsToSlowReader(t *testing.T, via ipc.Transport) {
 	for _, size := range []uint32{32, 61, 5000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			e := newEcho()
-			l, name := serve(t, e, ipc.Options{})
+			l, name := serve(t, e, ipc.Options{Transport: via})
 			c := dial(t, name)
 			const count = 2000
 			if _, err := c.Call(eventsRequest(reqEvents, count, size), nil, nil); err != nil {
@@ -158,8 +164,10 @@ func TestEventsToSlowReader(t *testing.T) {
 
 // TestEventBeforeAnswer: who has seen an answer finds the events before it
 // without waiting, which several tools depend on.
-func TestEventBeforeAnswer(t *testing.T) {
-	_, name := serve(t, newEcho(), ipc.Options{})
+func TestEventBeforeAnswer(t *testing.T) { overBoth(t, testEventBeforeAnswer) }
+
+func testEventBeforeAnswer(t *testing.T, via ipc.Transport) {
+	_, name := serve(t, newEcho(), ipc.Options{Transport: via})
 	c := dial(t, name)
 	for i := range 200 {
 		if _, err := c.Call(eventsRequest(reqEvents, 1, 40), nil, nil); err != nil {
@@ -173,9 +181,11 @@ func TestEventBeforeAnswer(t *testing.T) {
 
 // TestFlow: a client at word 1 may send nothing; at 2 it may, and waits; a
 // client that lowers its limit is refused at 2 (cpg_mcast_joined).
-func TestFlow(t *testing.T) {
+func TestFlow(t *testing.T) { overBoth(t, testFlow) }
+
+func testFlow(t *testing.T, via ipc.Transport) {
 	e := newEcho()
-	l, name := serve(t, e, ipc.Options{})
+	l, name := serve(t, e, ipc.Options{Transport: via})
 	c := dial(t, name)
 	call(t, c, "before")
 	setFlow := func(word int32) {
@@ -215,10 +225,12 @@ func TestFlow(t *testing.T) {
 }
 
 // TestHangUpRunsRequests: what a client had sent is run though it is gone.
-func TestHangUpRunsRequests(t *testing.T) {
+func TestHangUpRunsRequests(t *testing.T) { overBoth(t, testHangUpRunsRequests) }
+
+func testHangUpRunsRequests(t *testing.T, via ipc.Transport) {
 	for _, held := range []bool{false, true} {
 		e := newEcho()
-		l, name := serve(t, e, ipc.Options{})
+		l, name := serve(t, e, ipc.Options{Transport: via})
 		for round := range 20 {
 			c := dial(t, name)
 			call(t, c, "x") // connected
@@ -259,8 +271,10 @@ func TestHangUpRunsRequests(t *testing.T) {
 
 // TestAnswersWait: a client that sends and does not read its answers makes its
 // own requests wait, and loses none.
-func TestAnswersWait(t *testing.T) {
-	_, name := serve(t, newEcho(), ipc.Options{})
+func TestAnswersWait(t *testing.T) { overBoth(t, testAnswersWait) }
+
+func testAnswersWait(t *testing.T, via ipc.Transport) {
+	_, name := serve(t, newEcho(), ipc.Options{Transport: via})
 	c := dial(t, name)
 	const count, size = 100, 50_000
 	go func() {
@@ -285,8 +299,10 @@ func TestAnswersWait(t *testing.T) {
 
 // TestOverrun: a client that reads nothing is disconnected, at its own bound or
 // when it is the worst of all; the others go on.
-func TestOverrun(t *testing.T) {
-	for _, opt := range []ipc.Options{{MaxQueue: 2 << 20}, {MaxQueued: 3 << 20}} {
+func TestOverrun(t *testing.T) { overBoth(t, testOverrun) }
+
+func testOverrun(t *testing.T, via ipc.Transport) {
+	for _, opt := range []ipc.Options{{Transport: via, MaxQueue: 2 << 20}, {Transport: via, MaxQueued: 3 << 20}} {
 		e := newEcho()
 		l, name := serve(t, e, opt)
 		good, bad := dial(t, name), dial(t, name)
@@ -323,9 +339,11 @@ func TestOverrun(t *testing.T) {
 	}
 }
 
-func TestServiceCloses(t *testing.T) {
+func TestServiceCloses(t *testing.T) { overBoth(t, testServiceCloses) }
+
+func testServiceCloses(t *testing.T, via ipc.Transport) {
 	e := newEcho()
-	l, name := serve(t, e, ipc.Options{})
+	l, name := serve(t, e, ipc.Options{Transport: via})
 	c := dial(t, name)
 	if _, err := c.Call(request(reqClose, nil), nil, nil); !errors.Is(err, client.ErrDisconnected) {
 		t.Errorf("call: %v", err)
@@ -349,9 +367,11 @@ func TestServiceCloses(t *testing.T) {
 
 // TestCloseWithin closes the server from one of its own calls: everything is
 // given back when that returns.
-func TestCloseWithin(t *testing.T) {
+func TestCloseWithin(t *testing.T) { overBoth(t, testCloseWithin) }
+
+func testCloseWithin(t *testing.T, via ipc.Transport) {
 	h := &closer{echo: newEcho()}
-	opt := ipc.Options{Dir: shmDir(t)}
+	opt := ipc.Options{Transport: via, Dir: shmDir(t)}
 	l, name := serve(t, h, opt)
 	h.server = l.Server
 	a, b := dial(t, name), dial(t, name)
@@ -387,10 +407,12 @@ func (h *closer) Request(c *ipc.Conn, msg []byte) {
 	h.echo.Request(c, msg)
 }
 
-func TestConnectedMayClose(t *testing.T) {
+func TestConnectedMayClose(t *testing.T) { overBoth(t, testConnectedMayClose) }
+
+func testConnectedMayClose(t *testing.T, via ipc.Transport) {
 	e := newEcho()
 	e.connected = func(c *ipc.Conn) { c.Close() }
-	_, name := serve(t, e, ipc.Options{})
+	_, name := serve(t, e, ipc.Options{Transport: via})
 	c, err := client.Dial(name, client.Options{})
 	if err == nil { // the answer came before the rings went, or not
 		c.Close()
@@ -399,10 +421,12 @@ func TestConnectedMayClose(t *testing.T) {
 }
 
 // TestPace: a client with many requests does not hold up another one.
-func TestPace(t *testing.T) {
+func TestPace(t *testing.T) { overBoth(t, testPace) }
+
+func testPace(t *testing.T, via ipc.Transport) {
 	var order []uint64
 	h := &recorder{echo: newEcho(), order: &order}
-	l, name := serve(t, h, ipc.Options{})
+	l, name := serve(t, h, ipc.Options{Transport: via})
 	a, b := dial(t, name), dial(t, name)
 	call(t, a, "x")
 	call(t, b, "x")
@@ -441,9 +465,11 @@ func (r *recorder) Request(c *ipc.Conn, msg []byte) {
 
 // TestFilesystemSockets: with the switch, sockets are where libqb's clients
 // look for them.
-func TestFilesystemSockets(t *testing.T) {
+func TestFilesystemSockets(t *testing.T) { overBoth(t, testFilesystemSockets) }
+
+func testFilesystemSockets(t *testing.T, via ipc.Transport) {
 	dir := t.TempDir()
-	opt := ipc.Options{ForceFile: filepath.Join(dir, "switch"), SocketDirs: []string{filepath.Join(dir, "none"), dir}}
+	opt := ipc.Options{Transport: via, ForceFile: filepath.Join(dir, "switch"), SocketDirs: []string{filepath.Join(dir, "none"), dir}}
 	if err := os.WriteFile(opt.ForceFile, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -467,9 +493,11 @@ func TestFilesystemSockets(t *testing.T) {
 // TestLaggingClient: a client with megabytes of unread events is told to send no
 // more asynchronous messages, is still answered, and may send again once it has
 // read.
-func TestLaggingClient(t *testing.T) {
+func TestLaggingClient(t *testing.T) { overBoth(t, testLaggingClient) }
+
+func testLaggingClient(t *testing.T, via ipc.Transport) {
 	e := newEcho()
-	l, name := serve(t, e, ipc.Options{})
+	l, name := serve(t, e, ipc.Options{Transport: via})
 	c := dial(t, name)
 	call(t, c, "before")
 	const events, size = 120, 64 << 10

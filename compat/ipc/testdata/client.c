@@ -72,8 +72,9 @@ static void ask(int32_t id, uint32_t count, uint32_t size, int answered)
 
 	if (answered)
 		n = qb_ipcc_sendv_recv(c, &iov, 1, &res, sizeof res, -1);
-	else
-		n = qb_ipcc_send(c, &req, sizeof req);
+	else	/* over sockets there is room for a few hundred only, or for ten */
+		while ((n = qb_ipcc_send(c, &req, sizeof req)) == -EAGAIN)
+			pause_us(100);
 	if (n < 0)
 		die("ask", n);
 }
