@@ -136,10 +136,10 @@ func settle(all []*notified) [][]string {
 
 var clientPointer = regexp.MustCompile(`0x[0-9a-f]+\.(\d+)\.`)
 
-// news is what was told since the last step: first of members and the quorum, then
-// of links, then of clients, for these three come each on its own way.
+// news is what was told since the last step: first of members, then of the quorum,
+// of links and of clients, for each of these comes on a connection of its own.
 func (n *notified) news() []string {
-	var ring, links, clients []string
+	var members, rest, links, clients []string
 	for _, l := range n.p.Lines()[n.seen:] {
 		switch {
 		case strings.HasPrefix(l, "[debug]"), strings.Contains(l, "corosync-quorum"): // libqb; the tests' own questions
@@ -147,13 +147,15 @@ func (n *notified) news() []string {
 			links = append(links, l)
 		case clientPointer.MatchString(l):
 			clients = append(clients, namePIDs(clientPointer.ReplaceAllString(l, "pointer.$1."), n.names))
+		case strings.Contains(l, " ip:"):
+			members = append(members, l)
 		default:
-			ring = append(ring, l)
+			rest = append(rest, l)
 		}
 	}
 	// Links that change within one look are told in no order that matters.
 	slices.SortStableFunc(links, func(a, b string) int { return strings.Compare(linkOf(a), linkOf(b)) })
-	return slices.Concat(ring, links, clients)
+	return slices.Concat(members, rest, links, clients)
 }
 
 // linkOf is the part of a line that names the link.
