@@ -135,7 +135,7 @@ func (a *adviser) dead() {
 	}
 	for _, key := range a.r.keys.prefix("resources.") {
 		if strings.HasSuffix(key, ".poll_period") {
-			a.add(key, "has no effect from a file: the monitor overwrites it")
+			a.add(key, "has no effect under corosync, whose monitor overwrites it with 3000")
 		}
 	}
 }

@@ -21,7 +21,7 @@ func TestAdvice(t *testing.T) {
 		{"totem {\nnodeid: 5\n}\n", "nodeid in totem section is deprecated and ignored."},
 		{"totem {\ninterface {\nbindnetaddr: 192.0.2.0\n}\n}\n", "bindnetaddr is used together with nodelist"},
 		{"totem {\ninterface {\nmember {\nmemberaddr: 192.0.2.9\n}\n}\n}\n", "Members ignored."},
-		{"resources {\nsystem {\nx {\npoll_period: 5\n}\n}\n}\n", "the monitor overwrites it"},
+		{"resources {\nsystem {\nx {\npoll_period: 5\n}\n}\n}\n", "monitor overwrites it"},
 		{"pload {\ncount: 5\n}\n", "pload.count: has no effect from a file"},
 		{"logging {\ndebug: on\nlogger_subsys {\nsubsys: CPG\n}\n}\n", "turns debug off for this subsystem"},
 		{"logging {\nsyslog_facility: local3\nlogger_subsys {\nsubsys: CPG\n}\n}\n", "back to daemon for all"},

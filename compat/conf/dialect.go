@@ -267,8 +267,6 @@ var inequalities = []struct{ key, text string }{
 	{"totem.nodeid", "has no effect: the nodeid in the nodelist counts"},
 	{"quorum.leaving_timeout", "has no effect since corosync 2: it may go"},
 	{"nozzle.", "has no effect under cpgold, which makes no nozzle device: let the system make an interface with that address"},
-	{"resources.watchdog_device", "has no effect under cpgold, which opens no watchdog: let sbd or systemd (RuntimeWatchdogSec) guard the host"},
-	{"resources.system.", "has no effect under cpgold, which monitors no resources: let the cluster's resource manager do so"},
 	{"service.", "is of corosync 1 and has no effect: Pacemaker is started by its own service"},
 	{"aisexec.", "is of corosync 1 and has no effect: it may go"},
 	{"amf.", "is of corosync 1 and has no effect: it may go"},
@@ -285,8 +283,7 @@ func (d *Document) unequal(k *keyMap) {
 			if key.Name != q.key && !(all && strings.HasPrefix(key.Name, q.key)) {
 				continue
 			}
-			off := q.key == "resources.watchdog_device" && (key.Text == "" || key.Text == "off")
-			if !off && !(said[q.key] && q.key != "totem.rrp_") {
+			if !said[q.key] || q.key == "totem.rrp_" {
 				d.find(Warning, key.Line, key.Name, "%s", q.text)
 			}
 			said[q.key] = true

@@ -175,7 +175,7 @@ var fieldTexts = map[string]about{
 
 	"resources.watchdog_device":                {text: "Watchdog device, \"off\" for none.", def: `"off"`},
 	"resources.watchdog_timeout":               {text: "After how long the watchdog resets the host, 2s to 2m, in whole seconds.", def: `"6s"`},
-	"resources.system.memory_used.poll_period": {text: "How often to look. Stock overwrites it with 3s.", def: `"3s"`},
+	"resources.system.memory_used.poll_period": {text: "How often to look, 500ms to 2m. Corosync looks every 3s, whatever this says.", def: `"3s"`},
 	"resources.system.memory_used.max":         {text: "The most that is fine: percent, or the load. Without it the monitor rests.", value: `"95"`},
 	"resources.system.memory_used.recovery":    {text: "What to do beyond: \"none\", \"quit\", \"shutdown\", \"reboot\" or \"watchdog\".", value: `"none"`},
 

@@ -148,11 +148,11 @@ func TestDialect(t *testing.T) {
 		{name: "corosync 1", text: "compatibility: whitetank\nservice {\nname: pacemaker\nver: 0\n}\n" + oldHead + "secauth: off\n}\n" + nodes,
 			dialect: 2, findings: "service.name: is of corosync 1"},
 		{name: "no equal in cpgold", text: oldHead + "link_mode: passive\ninterface {\nknet_transport: sctp\n}\n}\n" + nodes +
-			"nozzle {\nname: noz0\nipaddr: 192.0.2.0\n}\nresources {\nwatchdog_device: /dev/watchdog\nsystem {\nload_15min {\nmax: 8\n}\n}\n}\n" +
+			"nozzle {\nname: noz0\nipaddr: 192.0.2.0\n}\n" +
 			"quorum {\nprovider: corosync_ykd\n}\n", dialect: 3,
-			findings: "cpgold has no SCTP|nozzle.ipaddr: has no effect under cpgold|resources.watchdog_device: has no effect under cpgold|" +
-				"resources.system.load_15min.max: has no effect under cpgold|cpgold has no corosync_ykd"},
-		{name: "watchdog off", text: oldHead + "}\n" + nodes + "resources {\nwatchdog_device: off\n}\n", dialect: 3, none: true},
+			findings: "cpgold has no SCTP|nozzle.ipaddr: has no effect under cpgold|cpgold has no corosync_ykd"},
+		{name: "resources", text: oldHead + "}\n" + nodes + "resources {\nwatchdog_device: /dev/watchdog\nsystem {\nload_15min {\nmax: 8\n}\n}\n}\n",
+			dialect: 3, none: true},
 		{name: "dscp", text: oldHead + "ip_dscp: 46\n}\n" + nodes, dialect: 3, findings: `set transport.dscp to the number of "46"`},
 	} {
 		d, err := ReadDocument([]byte(c.text), "x.conf", c.from, referenceHost())

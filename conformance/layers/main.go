@@ -38,6 +38,7 @@ var rules = []rule{
 	{folder: "daemon/quorum", own: []string{"wire", "compat/abi", "daemon/service"}, pure: true},
 	{folder: "daemon/cmap", own: []string{"wire", "compat/abi", "daemon/service"}, pure: true},
 	{folder: "daemon/cfg", own: []string{"wire", "compat/abi", "daemon/service", "daemon/cmap"}, pure: true},
+	{folder: "daemon/resources", own: []string{"daemon/service", "daemon/cmap"}, pure: true},
 	{folder: "daemon/net", own: []string{"wire", "daemon/link", "daemon/net"}},
 	{folder: "daemon", own: []string{"wire", "compat", "daemon", "conformance/replay"}},
 	{folder: "libcpg", own: []string{"wire", "compat", "libcpg"}},

@@ -79,7 +79,6 @@ func TestReloadKeys(t *testing.T) {
 var reloadDifferences = []struct{ key, reason string }{
 	{`^totem\.interface\.\d\.bindnetaddr$`, "stock's goes with the first reload, though the address is still in use"},
 	{`^runtime\.config\.totem\.interface\.\d\.knet_ping_`, "stock's follow the token's timeout one reload late"},
-	{`^(internal_configuration\.service\.[67]|resources)\.`, "the monitoring and watchdog services are not done yet"},
 	{`^runtime\.(services|members)\.`, "counts of messages and joins"},
 }
 

@@ -17,6 +17,7 @@ import (
 	"cpgol/daemon/logs"
 	"cpgol/daemon/net"
 	"cpgol/daemon/quorum"
+	"cpgol/daemon/resources"
 	"cpgol/daemon/service"
 	"cpgol/daemon/sync"
 	"cpgol/daemon/votequorum"
@@ -178,6 +179,9 @@ func (n *Node) addServices() error {
 		cpg.New(n),
 		pload{},
 	}
+	mon, wd := resources.NewMonitor(n, n.keys, machine{}), resources.NewWatchdog(n, n.keys, machine{})
+	mon.Log, wd.Log = n.limited("MON"), n.limited("WD")
+	all = append(all, mon, wd)
 	if provider != "" {
 		v, err := votequorum.New(n, n.keys, q, votequorum.Options{
 			Tracking: votequorum.TrackingFile(n.cfg.StateDir), Log: n.limited("VOTEQ"),
@@ -212,6 +216,11 @@ func (n *Node) Run() int {
 		n.log.Error(err.Error())
 		return exitService
 	}
+	for _, s := range n.services {
+		if st, ok := slotAs[starter](s); ok {
+			st.Start()
+		}
+	}
 	n.startSoon()
 	n.keepAlive()
 	for n.failure == nil && !n.stopping {
@@ -221,6 +230,9 @@ func (n *Node) Run() int {
 	}
 	return n.leave()
 }
+
+// A starter does something to its host from the start of the daemon on.
+type starter interface{ Start() }
 
 // startSoon lets the engine begin once the links have had time to come up
 // (totemknet.c, totemudpu.c).

@@ -28,6 +28,8 @@ const (
 	Quorum     ID = 3
 	Pload      ID = 4
 	Votequorum ID = 5
+	Mon        ID = 6
+	Wd         ID = 7
 )
 
 // A Conn is one client's connection. Values are comparable: a service may use
