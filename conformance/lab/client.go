@@ -64,6 +64,11 @@ func BuildDaemon(dir string) (string, error) {
 func (h *Host) StartClient(binary string, args ...string) (*Client, error) {
 	cmd := h.command(context.Background(), binary, args...)
 	cmd.Stderr = os.Stderr
+	return h.follow(cmd, filepath.Base(binary)+" "+strings.Join(args, " "))
+}
+
+// follow starts a program of the host and reads what it says.
+func (h *Host) follow(cmd *exec.Cmd, name string) (*Client, error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -82,7 +87,7 @@ func (h *Host) StartClient(binary string, args ...string) (*Client, error) {
 	}
 	go c.read(r)
 	h.clients = append(h.clients, c)
-	h.lab.opt.Log("node %d: %s %s started, pid %d", h.ID, filepath.Base(binary), strings.Join(args, " "), c.proc.pid)
+	h.lab.opt.Log("node %d: %s started, pid %d", h.ID, name, c.proc.pid)
 	return c, nil
 }
 
@@ -142,6 +147,17 @@ func (c *Client) Quit() error {
 
 // Kill ends the client at once.
 func (c *Client) Kill() { c.end() }
+
+// Stop asks the program to end, as systemd would, and waits for that.
+func (c *Client) Stop() error {
+	if !c.proc.alive() {
+		return nil
+	}
+	return c.proc.end(syscall.SIGTERM, 10*time.Second)
+}
+
+// Running reports whether the program has not ended.
+func (c *Client) Running() bool { return c.proc.alive() }
 
 func (c *Client) end() {
 	if c.proc.alive() {

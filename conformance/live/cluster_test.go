@@ -17,7 +17,7 @@ import (
 var prefix = flag.String("prefix", "lt", "begins the names of the namespaces of clusters")
 
 // A cluster is a lab with one daemon per host at most; cast has a letter for
-// each host: s for stock, o for ours.
+// each host: s for stock, o for ours, - for one that is not of the cluster.
 //
 // Its methods return errors, so that a goroutine of its own can drive each of
 // several clusters.
@@ -68,6 +68,9 @@ func (c *cluster) start(id int) error {
 func (c *cluster) grow() error {
 	var ids []int
 	for _, h := range c.Hosts {
+		if c.cast[h.ID-1] == '-' {
+			continue
+		}
 		ids = append(ids, h.ID)
 		if err := c.start(h.ID); err != nil {
 			return err
