@@ -73,8 +73,8 @@ const maxMemberships = 12
 
 // memberships begin the lines that tell of one.
 var memberships = []string{
-	"A new membership was formed", "Members", "Sync ", "Completed service synchronization", "no leave message received",
-	"This node is within the", "the token was lost", "token has not been received",
+	"A new membership (", "Members", "Sync ", "Completed service synchronization", "Failed to receive the leave message",
+	"This node is within the", "A processor failed, forming new configuration", "Token has not been received",
 }
 
 // worst lists the causes with more than limit lines in one second of one node.

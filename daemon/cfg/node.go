@@ -101,7 +101,9 @@ func (s *Service) killed(from totem.NodeID, msg []byte) error {
 		return err
 	}
 	if m.Node == s.host.Self() {
-		s.host.Exit(exitKilled, fmt.Sprintf("Killed by node %d : %s", from, m.Text()))
+		text := fmt.Sprintf("Killed by node %d : %s", from, m.Text())
+		s.Log.Log(nil, levelNotice, text)
+		s.host.Exit(exitKilled, text)
 	}
 	return nil
 }

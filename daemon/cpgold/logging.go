@@ -11,9 +11,14 @@ import (
 
 // levels are syslog's priorities as levels of ours.
 var levels = map[string]slog.Level{
-	"emerg": slog.LevelError, "alert": slog.LevelError, "crit": slog.LevelError, "err": slog.LevelError,
+	"emerg": logs.LevelEmerg, "alert": logs.LevelAlert, "crit": logs.LevelCrit, "err": slog.LevelError,
 	"warning": slog.LevelWarn, "notice": logs.LevelNotice, "info": slog.LevelInfo, "debug": slog.LevelDebug,
 }
+
+// debugLevels take the place of both levels (exec/logsys.c:_logsys_config_apply_per_file).
+var debugLevels = map[string]slog.Level{"on": slog.LevelDebug, "trace": logs.LevelTrace}
+
+var timestamps = map[string]logs.Timestamp{"off": logs.NoTime, "on": logs.Seconds, "hires": logs.Milliseconds}
 
 var facilities = map[string]syslog.Priority{
 	"auth": syslog.LOG_AUTH, "authpriv": syslog.LOG_AUTHPRIV, "cron": syslog.LOG_CRON, "daemon": syslog.LOG_DAEMON,
@@ -23,25 +28,38 @@ var facilities = map[string]syslog.Priority{
 	"local4": syslog.LOG_LOCAL4, "local5": syslog.LOG_LOCAL5, "local6": syslog.LOG_LOCAL6, "local7": syslog.LOG_LOCAL7,
 }
 
-// logOptions turns the logging section into where lines go.
+// logOptions turns the logging section into where lines go. Whether stderr and
+// syslog get any is for the whole: the reference reads to_stderr and to_syslog of
+// subsystems and then makes nothing of them (exec/logsys.c:_logsys_config_mode_set_unlocked).
 func logOptions(c *conf.Config, stderr io.Writer) logs.Options {
 	l := c.Logging
 	o := logs.Options{
-		Level: levels[l.Top.FilePriority], SyslogLevel: levels[l.Top.SyslogPriority],
-		Syslog: l.Top.Syslog, Facility: facilities[l.Facility],
-		Timestamp: l.Timestamp != "off", Debug: map[string]bool{},
-	}
-	if l.Top.Debug != "off" {
-		o.Level, o.SyslogLevel = slog.LevelDebug, slog.LevelDebug
+		Syslog: l.Top.Syslog, Facility: facilities[l.Facility], Timestamp: timestamps[l.Timestamp],
+		FileLine: l.FileLine, Function: l.FunctionName, Blackbox: l.Blackbox,
+		Target: logTarget(l.Top, l.Top), Subsystems: map[string]logs.Target{},
 	}
 	if l.Top.Stderr {
 		o.Stderr = stderr
 	}
-	if l.Top.ToFile {
-		o.File = l.Top.File
-	}
 	for name, s := range l.Subsystems {
-		o.Debug[name] = s.Debug != "off"
+		o.Subsystems[name] = logTarget(s, l.Top)
 	}
 	return o
+}
+
+// logTarget turns the settings of a subsystem, or of all others, into levels. A
+// subsystem without a file of its own shares the one of all others, on or off.
+func logTarget(s, top conf.LogTarget) logs.Target {
+	t := logs.Target{Level: levels[s.FilePriority], SyslogLevel: levels[s.SyslogPriority]}
+	if level, ok := debugLevels[s.Debug]; ok {
+		t.Level, t.SyslogLevel = level, level
+	}
+	on := s.ToFile
+	if s.File == top.File {
+		on = top.ToFile
+	}
+	if on {
+		t.File = s.File
+	}
+	return t
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
+	"time"
 
 	"cpgol/compat/conf"
 	"cpgol/daemon/logs"
@@ -123,9 +124,27 @@ func serve(file string, c *conf.Config, w *logs.Writer, log *slog.Logger, stderr
 			return plan, err
 		},
 		func(c *conf.Config) error { return w.Reconfigure(logOptions(c, stderr)) })
-	defer takeSignals(n)()
+	dump := func() {
+		if err := w.Dump(c.StateDir, dumpWait); err != nil {
+			log.Error(err.Error())
+		}
+	}
+	n.OnDump(dump)
+	defer takeSignals(n, dump)()
+	defer func() {
+		if p := recover(); p != nil {
+			log.Error(fmt.Sprintf("panic: %v", p))
+			dump()
+			panic(p)
+		}
+	}()
 	return n.Run()
 }
+
+// dumpWait is how long the loop waits for the flight recorder's file, which
+// corosync-blackbox opens as soon as its request is answered. It is written aside;
+// a slow disk must not cost the ring its token.
+const dumpWait = 200 * time.Millisecond
 
 // statusOf is the C daemon's exit status for a configuration that it does not
 // take.

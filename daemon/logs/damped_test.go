@@ -38,7 +38,7 @@ func (l *loop) run(to time.Duration) {
 func TestDamped(t *testing.T) {
 	var out bytes.Buffer
 	var l loop
-	w, log, err := Open(Options{Stderr: &out, Level: slog.LevelInfo, SyslogLevel: slog.LevelError})
+	w, log, err := Open(Options{Stderr: &out, Target: Target{Level: slog.LevelInfo, SyslogLevel: slog.LevelError}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 func TestLimited(t *testing.T) {
 	var out bytes.Buffer
 	var now time.Duration
-	w, log, err := Open(Options{Stderr: &out, Level: slog.LevelInfo, SyslogLevel: slog.LevelError})
+	w, log, err := Open(Options{Stderr: &out, Target: Target{Level: slog.LevelInfo, SyslogLevel: slog.LevelError}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ warning [VOTEQ ] one place (and 9 more) node=2 i=20
 // What a peer or client says cannot make a line of its own.
 func TestPrintable(t *testing.T) {
 	var out bytes.Buffer
-	w, log, err := Open(Options{Stderr: &out, Level: slog.LevelInfo, SyslogLevel: slog.LevelError})
+	w, log, err := Open(Options{Stderr: &out, Target: Target{Level: slog.LevelInfo, SyslogLevel: slog.LevelError}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 func TestLinesAndLevels(t *testing.T) {
 	var out bytes.Buffer
 	file := filepath.Join(t.TempDir(), "log")
-	w, log, err := Open(Options{Stderr: &out, File: file, Level: slog.LevelInfo, SyslogLevel: slog.LevelInfo, Debug: map[string]bool{"TOTEM": true}})
+	w, log, err := Open(Options{Stderr: &out, Target: Target{file, slog.LevelInfo, slog.LevelInfo}, Subsystems: map[string]Target{"TOTEM": {file, slog.LevelDebug, slog.LevelInfo}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestLinesAndLevels(t *testing.T) {
 func TestReopen(t *testing.T) {
 	dir := t.TempDir()
 	file, old := filepath.Join(dir, "log"), filepath.Join(dir, "log.1")
-	w, log, err := Open(Options{File: file, Level: slog.LevelInfo, SyslogLevel: slog.LevelError})
+	w, log, err := Open(Options{Target: Target{File: file, Level: slog.LevelInfo, SyslogLevel: slog.LevelError}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestReopen(t *testing.T) {
 func TestNeverBlocks(t *testing.T) {
 	gate := make(chan struct{})
 	out := &gated{gate: gate}
-	w, log, err := Open(Options{Stderr: out, Level: slog.LevelInfo, SyslogLevel: slog.LevelError})
+	w, log, err := Open(Options{Stderr: out, Target: Target{Level: slog.LevelInfo, SyslogLevel: slog.LevelError}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,15 +13,15 @@ import (
 func TestReconfigure(t *testing.T) {
 	dir := t.TempDir()
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
-	w, log, err := Open(Options{File: one, Level: slog.LevelInfo, SyslogLevel: slog.LevelError})
+	w, log, err := Open(Options{Target: Target{File: one, Level: slog.LevelInfo, SyslogLevel: slog.LevelError}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Reconfigure(Options{File: dir, Level: slog.LevelDebug}); err == nil {
+	if err := w.Reconfigure(Options{Target: Target{File: dir, Level: slog.LevelDebug}}); err == nil {
 		t.Error("a directory was opened")
 	}
 	log.Debug("too low")
-	if err := w.Reconfigure(Options{File: two, Level: slog.LevelWarn, SyslogLevel: slog.LevelError, Debug: map[string]bool{"TOTEM": true}}); err != nil {
+	if err := w.Reconfigure(Options{Target: Target{two, slog.LevelWarn, slog.LevelError}, Subsystems: map[string]Target{"TOTEM": {two, slog.LevelDebug, slog.LevelError}}}); err != nil {
 		t.Fatal(err)
 	}
 	log.Info("too low now")

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"fmt"
 
 	"cpgol/compat/abi"
@@ -51,6 +52,7 @@ func (n *Node) forceGather(c cmap.Change) {
 		return
 	}
 	n.keys.Set("runtime.force_gather", cmap.String("no"))
+	n.log.Error("Forcing into GATHER state")
 	n.engine.ForceGather(n.Now(), &n.out)
 }
 
@@ -68,4 +70,5 @@ func (n *Node) add(s service.Service) {
 		p.tx = append(p.tx, n.keys.Counter(fmt.Sprintf("%s%d.tx", runtime, fn)))
 		p.rx = append(p.rx, n.keys.Counter(fmt.Sprintf("%s%d.rx", runtime, fn)))
 	}
+	n.serv.Log(context.Background(), levelNotice, fmt.Sprintf("Service engine loaded: %s [%d]", describe(s), s.ID()))
 }

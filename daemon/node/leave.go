@@ -19,7 +19,9 @@ const goodbye = 500 * time.Millisecond
 // telling the ring (services.md 8.4).
 func (n *Node) leave() int {
 	if n.failure != nil {
-		n.log.Error(n.failure.Error())
+		if n.failure != errTold {
+			n.log.Error(n.failure.Error())
+		}
 		return n.exitCode
 	}
 	n.notify("STOPPING=1")
@@ -29,6 +31,7 @@ func (n *Node) leave() int {
 		}
 	}
 	n.clients.close()
+	n.tellUnloaded()
 	n.perform()
 	for end := n.Now() + goodbye; n.Now() < end && n.engine.Pending() && n.failure == nil; {
 		n.timers.after(n.Now()+10*time.Millisecond, func() {})

@@ -33,6 +33,7 @@ type Node struct {
 	totem *slog.Logger         // TOTEM
 	ready *slog.Logger         // MAIN, for what comes with each membership
 	knet  *slog.Logger         // KNET
+	serv  *slog.Logger         // SERV
 	limit logs.Limiter         // of what was refused
 	other logs.Limiter         // of other lines that peers can cause
 	clock func() time.Duration // the loop's time since an arbitrary origin
@@ -90,6 +91,7 @@ func New(c *conf.Config, log *slog.Logger) (n *Node, err error) {
 	if err := n.openEngine(); err != nil {
 		return n, err
 	}
+	n.tellTransport()
 	t, err := n.openTransportSoon()
 	if err != nil {
 		return n, startError{err, exitSocket}
@@ -101,6 +103,7 @@ func New(c *conf.Config, log *slog.Logger) (n *Node, err error) {
 	if err := n.addServices(); err != nil {
 		return n, startError{err, exitService}
 	}
+	n.tellLinks()
 	return n, nil
 }
 
@@ -122,6 +125,7 @@ func ExitStatus(err error) int {
 func newNode(c *conf.Config, log *slog.Logger, clock func() time.Duration) *Node {
 	n := &Node{cfg: c, log: log, knet: logs.Subsystem(log, "KNET"), clock: clock}
 	n.totem, n.ready = n.damped("TOTEM"), n.damped("MAIN")
+	n.serv = logs.Subsystem(log, "SERV")
 	n.ring = ringFileOf(c.StateDir, c.Self)
 	n.deliver = n.message
 	n.phase.n = n
@@ -169,6 +173,9 @@ func (n *Node) addServices() error {
 	}
 	q := quorum.New(n, provider != "")
 	q.Log = n.damped("QUORUM")
+	if provider != "" {
+		q.Log.Log(context.Background(), levelNotice, "Using quorum provider "+provider)
+	}
 	c := cfg.New(n, n.keys, links{n})
 	c.Log = n.limited("CFG")
 	n.cmap = cmap.New(n, n.keys, stats{n})
@@ -316,18 +323,30 @@ func (n *Node) After(d time.Duration, f func()) (cancel func()) {
 	})
 }
 
-// Shutdown stops the node in good order after the present event.
+// Shutdown stops the node in good order after the present event. Whoever calls it
+// has told why.
 func (n *Node) Shutdown(reason string) {
 	if !n.stopping {
-		n.log.Log(context.Background(), logs.LevelNotice, reason)
+		n.log.Debug("Shutting down: " + reason)
 	}
 	n.stopping = true
 }
 
-// Exit ends the node at once, without a word to its peers.
-func (n *Node) Exit(code int, reason string) {
-	n.fail(code, errors.New(reason))
+// ShutdownBySignal is Shutdown for whoever has the process's signals.
+func (n *Node) ShutdownBySignal() {
+	n.log.Log(context.Background(), levelNotice, "Node was shut down by a signal")
+	n.Shutdown("signal")
 }
+
+// Exit ends the node at once, without a word to its peers. Whoever calls it has
+// told why.
+func (n *Node) Exit(code int, reason string) {
+	n.log.Debug("Exiting: " + reason)
+	n.fail(code, errTold)
+}
+
+// errTold is a failure that is in the log already.
+var errTold = errors.New("told")
 
 func (n *Node) fail(code int, err error) {
 	if n.failure == nil {

@@ -16,7 +16,8 @@ import (
 type phase struct {
 	n       *Node
 	running bool
-	ever    bool // a round was completed: clients may connect
+	ever    bool           // a round was completed: clients may connect
+	left    []totem.NodeID // by the last transitional configuration
 }
 
 // configure tells everyone of a configuration (exec/main.c:confchg_fn).
@@ -45,9 +46,9 @@ func (n *Node) configure(c *engine.Configuration) {
 	}
 	n.sync.Configure(kind, c.Members, c.Ring)
 	if c.Kind == engine.Regular {
-		n.totem.Info("A new membership was formed", "ring", c.Ring, "members", ids(c.Members), "joined", ids(c.Joined))
-	} else if len(c.Left) > 0 {
-		n.totem.Info("Members left", "left", ids(c.Left))
+		n.totem.Log(context.Background(), levelNotice, newMembership(c.Ring, c.Joined, n.phase.left))
+	} else {
+		n.phase.left = slices.Clone(c.Left)
 	}
 }
 
@@ -63,5 +64,3 @@ func (p *phase) done() {
 
 // SyncInProgress reports whether a round is running.
 func (n *Node) SyncInProgress() bool { return n.phase.running }
-
-func ids(list []totem.NodeID) []totem.NodeID { return slices.Clone(list) }

@@ -3,13 +3,17 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"cpgol/daemon/engine"
 	"cpgol/wire/totem"
 )
 
-// trace logs what the engine reports.
+// trace logs what the engine reports, in the reference's words and at its levels:
+// people and programs look for them (exec/totemsrp.c). Lines that peers can cause
+// at will are limited.
 func (n *Node) trace(e *engine.Effect) {
 	switch ev := e.Event.(type) {
 	case engine.Refused:
@@ -19,29 +23,78 @@ func (n *Node) trace(e *engine.Effect) {
 		}
 		n.drop(cause, ev.Err)
 	case engine.Retransmits:
-		n.tell(levelNotice, "retransmits", ev)
+		n.tell(levelNotice, "retransmits", retransmitList(ev))
 	case engine.StateEntered:
-		if ev.State != engine.StateGather || ev.Reason == engine.JoinOperational {
-			n.totem.Debug(ev.String())
-		} else {
-			n.tell(slog.LevelInfo, "gather "+ev.Reason.String(), ev)
-		}
+		n.tell(slog.LevelDebug, fmt.Sprint("state ", ev.State, ev.Reason), stateEntered(ev))
 	case engine.GaveUp:
-		n.tell(slog.LevelWarn, "gave up", ev)
+		n.tell(slog.LevelError, "gave up", "FAILED TO RECEIVE")
 	case engine.Paused:
-		n.tell(levelNotice, "paused", ev)
+		n.tell(levelNotice, "paused", fmt.Sprintf("Process pause detected for %d ms, flushing membership messages.", ev.For.Milliseconds()))
 	case engine.TokenLost:
-		n.totem.Warn(ev.String())
-	case engine.TokenLate, engine.LeftSilently:
-		n.totem.Log(context.Background(), levelNotice, ev.String())
+		n.tokenLost(ev)
+	case engine.TokenLate:
+		n.totem.Log(context.Background(), levelNotice, fmt.Sprintf("Token has not been received in %d ms", ev.Since.Milliseconds()))
+	case engine.LeftSilently:
+		n.totem.Log(context.Background(), levelNotice, "Failed to receive the leave message. failed:"+list(ev.Nodes))
 	default:
 		n.totem.Debug(ev.String())
 	}
 }
 
+// tokenLost tells how the node goes on, where it was in service.
+func (n *Node) tokenLost(ev engine.TokenLost) {
+	if ev.State == engine.StateGather {
+		n.totem.Debug(fmt.Sprintf("The consensus timeout expired (%dms).", ev.Consensus.Milliseconds()))
+		return
+	}
+	n.totem.Debug("The token was lost in the " + strings.ToUpper(ev.State.String()) + " state.")
+	if ev.State == engine.StateOperational {
+		n.totem.Log(context.Background(), levelNotice, fmt.Sprintf("A processor failed, forming new configuration: token timed out (%dms), waiting %dms for consensus.",
+			ev.Token.Milliseconds(), ev.Consensus.Milliseconds()))
+	}
+}
+
+func stateEntered(ev engine.StateEntered) string {
+	state := strings.ToUpper(ev.State.String())
+	if ev.State == engine.StateGather {
+		return fmt.Sprintf("entering %s state from %d(%v).", state, uint8(ev.Reason), ev.Reason)
+	}
+	return fmt.Sprintf("entering %s state.", state)
+}
+
+func retransmitList(ev engine.Retransmits) string {
+	var b strings.Builder
+	b.WriteString("Retransmit List:")
+	for _, r := range ev.List {
+		fmt.Fprintf(&b, " %x", uint32(r.Seq))
+	}
+	return b.String()
+}
+
+// newMembership tells of a ring, by those who came and went since the last.
+func newMembership(ring totem.RingID, joined, left []totem.NodeID) string {
+	text := fmt.Sprintf("A new membership (%v) was formed. Members", ring)
+	if len(joined) > 0 {
+		text += " joined:" + list(joined)
+	}
+	if len(left) > 0 {
+		text += " left:" + list(left)
+	}
+	return text
+}
+
+// list names nodes, with a blank before each.
+func list(nodes []totem.NodeID) string {
+	var b strings.Builder
+	for _, n := range nodes {
+		fmt.Fprintf(&b, " %d", n)
+	}
+	return b.String()
+}
+
 // tell logs what peers can cause at will, at most once a second per cause.
-func (n *Node) tell(level slog.Level, cause string, ev engine.Event) {
+func (n *Node) tell(level slog.Level, cause, text string) {
 	if silent, ok := n.other.Allow(n.Now(), cause); ok {
-		n.totem.Log(context.Background(), level, ev.String()+more(silent))
+		n.totem.Log(context.Background(), level, text+more(silent))
 	}
 }

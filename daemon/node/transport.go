@@ -71,7 +71,7 @@ func (n *Node) unlisted(from netip.AddrPort) {
 func (n *Node) interfaceChanged(up bool, err error) {
 	switch {
 	case up:
-		n.totem.Log(context.Background(), levelNotice, "The network interface is now up.")
+		n.totem.Log(context.Background(), levelNotice, fmt.Sprintf("The network interface [%v] is now up.", n.cfg.Links[0].Local))
 	case err != nil:
 		n.totem.Error("can't use the network interface: " + err.Error())
 	default:
@@ -137,28 +137,4 @@ func knetHost(c *conf.Config, node conf.Node) link.Host {
 		})
 	}
 	return h
-}
-
-// linkEvent tells of what knet's links did.
-func (n *Node) linkEvent(e link.Effect) {
-	switch e.Kind {
-	case link.LinkChanged:
-		state := "down"
-		if e.Up {
-			state = "up"
-		}
-		n.knet.Info(fmt.Sprintf("host: %d link: %d is %s", e.Host, e.Link, state))
-	case link.HostChanged:
-		if e.Up {
-			n.knet.Info(fmt.Sprintf("host: %d is reachable", e.Host))
-		} else {
-			n.knet.Warn(fmt.Sprintf("host: %d has no active links", e.Host))
-		}
-	case link.MTUChanged:
-		n.knet.Info(fmt.Sprintf("data MTU changed to %d", e.MTU))
-	case link.Dropped:
-		if !e.Cause.Everyday() {
-			n.dropf("knet "+e.Cause.String(), "packet from %v dropped: %v", e.To, e.Cause)
-		}
-	}
 }

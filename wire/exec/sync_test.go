@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"cpgol/wire/totem"
-	"cpgol/wire/wiretest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -14,7 +13,7 @@ func sample(t testing.TB, name string) []byte {
 	t.Helper()
 	for _, c := range codecs {
 		if c.name == name {
-			return wiretest.Unhex(t, c.sample)
+			return unhex(t, c.sample)
 		}
 	}
 	t.Fatalf("no row %q", name)

@@ -3,8 +3,6 @@ package totem
 import (
 	"bytes"
 	"testing"
-
-	"cpgol/wire/wiretest"
 )
 
 // FuzzMessages checks the codec's one promise on any packet: what is accepted
@@ -12,7 +10,7 @@ import (
 // packet's own type byte selects the message.
 func FuzzMessages(f *testing.F) {
 	for _, s := range []string{initialToken, barrierMcast, firstJoin, firstHop} {
-		f.Add(wiretest.Unhex(f, s))
+		f.Add(unhex(f, s))
 	}
 	for typ := range Type(numTypes) {
 		for _, bigEndian := range []bool{false, true} {

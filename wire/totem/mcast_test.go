@@ -1,10 +1,6 @@
 package totem
 
-import (
-	"testing"
-
-	"cpgol/wire/wiretest"
-)
+import "testing"
 
 // Sequence number 1 from node 1: one synchronisation barrier.
 const barrierMcast = `
@@ -22,7 +18,7 @@ func TestMcastBarrier(t *testing.T) {
 		From:    1,
 		Seq:     1,
 		Ring:    RingID{Rep: 1, Seq: 8},
-		Payload: wiretest.Unhex(t, barrierMcast)[McastLen:],
+		Payload: unhex(t, barrierMcast)[McastLen:],
 	})
 }
 
