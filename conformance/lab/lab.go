@@ -111,14 +111,18 @@ var labs atomic.Int32
 // machineShm is where the C libraries keep the memory that they share.
 const machineShm = "/dev/shm"
 
-// sweep removes the namespaces, and the shared memory of their hosts, of processes
-// that were killed before they could.
+// sweep removes the namespaces, with whom they still hold (Pacemaker's children
+// don't end with it) and the shared memory of their hosts, of processes that were
+// killed before they could.
 func sweep(prefix string) {
 	entries, _ := os.ReadDir("/run/netns")
 	for _, e := range entries {
 		var pid, lab int
 		if rest, ok := strings.CutPrefix(e.Name(), prefix+"-"); ok {
 			if n, _ := fmt.Sscanf(rest, "%d-%d-", &pid, &lab); n == 2 && syscall.Kill(pid, 0) == syscall.ESRCH {
+				for _, left := range inhabitants(e.Name()) {
+					syscall.Kill(left, syscall.SIGKILL)
+				}
 				run("ip", "netns", "del", e.Name())
 				os.RemoveAll(filepath.Join(machineShm, e.Name()))
 			}
