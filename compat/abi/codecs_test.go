@@ -129,6 +129,12 @@ var codecs = []struct {
 		h24(4, 40, 1) + "0807060504030201 0500000000000000"},
 	{"votequorum node list", func() codec { return new(VoteNodeList) },
 		h24(5, 56+8, 1) + "0807060504030201 0100000000000000 0d00000000000000 0200000000000000 01000000 02000000"},
+	{"cpg zero-copy alloc", func() codec { return new(CPGZeroAlloc) },
+		h16(9, 152) + "2004000000000000 2f6465762f73686d2f 636f726f73796e635f7a65726f636f70792d 416243783132" + repeat("00", 128-33)},
+	{"cpg zero-copy free", func() codec { return new(CPGZeroFree) },
+		h16(10, 32) + "2004000000000000 0807060504030201"},
+	{"cpg zero-copy execute", func() codec { return new(CPGZeroExecute) },
+		h16(11, 24) + "0807060504030201"},
 }
 
 // keyAB is the cmap key "a.b" as it lies in messages.

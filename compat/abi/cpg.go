@@ -38,7 +38,9 @@ const (
 	CPGIterFinalizeRes int32 = 11
 	CPGFinalizeRes     int32 = 12
 	CPGRingEvent       int32 = 13
-	CPGZeroRes         int32 = 14 // of the three zero-copy calls, since they went
+	CPGZeroRes         int32 = 0 // alloc and free
+	CPGZeroExecuteRes  int32 = 2
+	CPGZeroGoneRes     int32 = 14 // of all three, since 3.1.10
 	CPGPartialEvent    int32 = 17
 	CPGPartialRes      int32 = 18
 )

@@ -7,6 +7,7 @@ import (
 
 	"cpgol/wire/exec"
 	"cpgol/wire/totem"
+	"cpgol/wire/wiretest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -24,7 +25,7 @@ func sample(t testing.TB, name string) []byte {
 	t.Helper()
 	for _, c := range codecs {
 		if c.name == name {
-			return unhex(t, c.sample)
+			return wiretest.Unhex(t, c.sample)
 		}
 	}
 	t.Fatalf("no row %q", name)
@@ -76,6 +77,26 @@ func TestCPGCounts(t *testing.T) {
 	iter[17], iter[152] = 0xff, byte(CPGIterAll)
 	if _, err := new(CPGIterInit).Decode(iter); err != nil {
 		t.Errorf("iteration with garbage for a group: %v", err)
+	}
+}
+
+// TestZeroPath: a path that does not end is none.
+func TestZeroPath(t *testing.T) {
+	b := sample(t, "cpg zero-copy alloc")
+	var m CPGZeroAlloc
+	want := CPGZeroAlloc{MapSize: 1056, Path: "/dev/shm/corosync_zerocopy-AbCx12"}
+	if _, err := m.Decode(b); err != nil || m != want {
+		t.Errorf("%+v, %v", m, err)
+	}
+	b[24+40] = 'x' // behind the NUL there is what the stack held
+	if _, err := m.Decode(b); err != nil || m != want {
+		t.Errorf("with garbage: %+v, %v", m, err)
+	}
+	for i := 24; i < len(b); i++ {
+		b[i] = 'x'
+	}
+	if _, err := m.Decode(b); err == nil {
+		t.Errorf("accepted a path of %d bytes", len(m.Path))
 	}
 }
 

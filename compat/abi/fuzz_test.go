@@ -2,27 +2,17 @@ package abi
 
 import (
 	"bytes"
-	"encoding/hex"
-	"strings"
 	"testing"
-)
 
-// unhex reads a fixture: hexadecimal, with spaces and new lines between fields.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
-	if err != nil {
-		t.Fatalf("fixture: %v", err)
-	}
-	return b
-}
+	"cpgol/wire/wiretest"
+)
 
 // FuzzMessages gives arbitrary bytes to every decoder; the first byte selects
 // the message type. What is accepted, written again, is accepted again and
 // comes out as written: padding is all that may change.
 func FuzzMessages(f *testing.F) {
 	for i, c := range codecs {
-		f.Add(append([]byte{byte(i)}, unhex(f, c.sample)...))
+		f.Add(append([]byte{byte(i)}, wiretest.Unhex(f, c.sample)...))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) == 0 {
@@ -63,7 +53,7 @@ func tooLong(m codec) bool {
 func TestSamples(t *testing.T) {
 	for _, c := range codecs {
 		t.Run(c.name, func(t *testing.T) {
-			b := unhex(t, c.sample)
+			b := wiretest.Unhex(t, c.sample)
 			m := c.new()
 			if n, err := m.Decode(append(b[:len(b):len(b)], 0xee)); err != nil || n != len(b) {
 				t.Fatalf("Decode = %d, %v; want %d", n, err, len(b))

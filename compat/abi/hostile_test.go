@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
+
+	"cpgol/wire/wiretest"
 )
 
 // TestHostileRequests: lengths beyond the request and texts without an end,
@@ -31,7 +33,7 @@ func TestHostileRequests(t *testing.T) {
 		"votequorum master wins, name without an end": {new(VoteMasterWinsRequest),
 			h16(9, 280) + full + repeat("00", 8)},
 	} {
-		if n, err := c.m.Decode(unhex(t, c.msg)); err == nil {
+		if n, err := c.m.Decode(wiretest.Unhex(t, c.msg)); err == nil {
 			t.Errorf("%s: accepted %d bytes", name, n)
 		}
 	}

@@ -2,21 +2,12 @@ package replay
 
 import (
 	"bytes"
-	"encoding/hex"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
-)
 
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
+	"cpgol/wire/wiretest"
+)
 
 const ether = "020000000002 020000000001 "
 
@@ -44,14 +35,14 @@ var frameTests = []struct {
 
 func TestFrames(t *testing.T) {
 	for _, tt := range frameTests {
-		b := unhex(t, tt.hex)
+		b := wiretest.Unhex(t, tt.hex)
 		p, err := decodeEthernet(b)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
 		if p.src != netip.MustParseAddr(tt.src) || p.dst != netip.MustParseAddr(tt.dst) ||
-			!bytes.Equal(p.payload, unhex(t, tt.payload)) || p.offset != tt.offset || p.more != tt.more {
+			!bytes.Equal(p.payload, wiretest.Unhex(t, tt.payload)) || p.offset != tt.offset || p.more != tt.more {
 			t.Errorf("%s: %+v", tt.name, p)
 		}
 		if got := p.append(nil); !bytes.Equal(got, b) {
@@ -64,7 +55,7 @@ func TestFrames(t *testing.T) {
 		}
 	}
 	for _, s := range []string{ether + "0806 0001", ether + "0800 6500", ""} {
-		if _, err := decodeEthernet(unhex(t, s)); err == nil {
+		if _, err := decodeEthernet(wiretest.Unhex(t, s)); err == nil {
 			t.Errorf("%q is accepted", s)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,8 +115,11 @@ func (c *cluster) close() {
 	}
 }
 
-func tail(text string, lines int) string {
-	all := strings.Split(strings.TrimSpace(text), "\n")
+// tail is the end of what Pacemaker's daemons wrote, but for the small talk.
+func tail(log string, lines int) string {
+	all := slices.DeleteFunc(strings.Split(strings.TrimSpace(log), "\n"), func(line string) bool {
+		return strings.Contains(line, "\tinfo: ")
+	})
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
@@ -205,7 +209,17 @@ func (s *status) online() (names []string) {
 // there is a quorum, one coordinator, and both resources run.
 func (c *cluster) whole() error { return c.of(1, 2, 3) }
 
-// of is whole, but for a cluster of some of the nodes.
+// unclean are the names of the nodes that are to be fenced.
+func (s *status) unclean() (names []string) {
+	for _, n := range s.Nodes {
+		if n.Unclean {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// of is whole, but for a cluster of some of the nodes, the others being off.
 func (c *cluster) of(ids ...int) error {
 	var first string
 	for _, id := range ids {
@@ -213,10 +227,10 @@ func (c *cluster) of(ids ...int) error {
 		if err != nil {
 			return err
 		}
-		word := fmt.Sprintf("online %v, quorum %v, coordinator %q, keeper on %q, fencing on %q, failures %v",
-			s.online(), s.DC.Quorum, s.DC.Name, s.where("keeper"), s.where("fencing"), s.Failures)
+		word := fmt.Sprintf("online %v, unclean %v, quorum %v, coordinator %q, keeper on %q, fencing on %q, failures %v",
+			s.online(), s.unclean(), s.DC.Quorum, s.DC.Name, s.where("keeper"), s.where("fencing"), s.Failures)
 		switch {
-		case len(s.online()) != len(ids), !s.DC.Quorum, s.DC.Name == "", s.where("keeper") == "", s.where("fencing") == "", len(s.Failures) > 0:
+		case len(s.online()) != len(ids), len(s.unclean()) > 0, !s.DC.Quorum, s.DC.Name == "", s.where("keeper") == "", s.where("fencing") == "", len(s.Failures) > 0:
 			return fmt.Errorf("node %d: %s", id, word)
 		case first == "":
 			first = word

@@ -25,6 +25,13 @@ func TestRolling(t *testing.T) {
 	}
 	moves := 0
 	for round := range *repeat {
+		if round > 0 { // what was migrated before, migrate doesn't overwrite
+			for _, n := range c.nodes {
+				if err := n.do("rm /etc/corosync/cpgold.toml"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 		for _, way := range []struct {
 			kind     string
 			commands []string

@@ -52,6 +52,7 @@ type client struct {
 	head [exec.McastLen]byte
 
 	iterations map[uint64]*iteration
+	buffers    map[uint64]Buffer
 }
 
 // is names the client's process in its group.
@@ -75,6 +76,9 @@ func (s *Service) Closed(conn service.Conn) {
 	delete(s.clients, conn)
 	for _, it := range c.iterations {
 		s.iterated -= len(it.items)
+	}
+	for address := range c.buffers {
+		s.zero.drop(c, address)
 	}
 	s.deafen(c)
 	if c.state == unjoined {

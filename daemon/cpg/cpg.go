@@ -31,7 +31,9 @@
 //     list does not name it, or its leave is sent again when the join came or
 //     the round is over. Peers' lists are cleared of processes that left since.
 //   - A JOINLIST of an earlier round is ignored.
-//   - Zero-copy requests are not supported, as since 3.1.10.
+//   - A zero-copy file that cannot be taken is refused, where the reference
+//     aborts. Buffers are made and given up at any time: libcpg does not look
+//     whether it was put off, and would send from a buffer that nobody knows.
 //
 // What peers can make this node keep is bounded: maxPerNode processes of one
 // node, maxProcesses in all, and as many announced ones during a round. More
@@ -85,6 +87,7 @@ type Service struct {
 
 	handle   uint64 // of the last iteration
 	iterated int    // items in all iterations
+	zero     buffers
 	stats    Stats
 
 	mcast   exec.Mcast        // scratch
@@ -145,9 +148,9 @@ func (s *Service) Requests() []service.Request {
 		abi.CPGIterNextID:     {Name: "iteration_next", Size: abi.CPGIterHandleLen, Handle: s.iterNext},
 		abi.CPGIterFinalizeID: {Name: "iteration_finalize", Size: abi.CPGIterHandleLen, Handle: s.iterFinalize},
 		abi.CPGFinalizeID:     {Name: "finalize", Size: h16, Throttled: true, Handle: s.finalize},
-		abi.CPGZeroAllocID:    {Name: "zc_alloc", Size: abi.CPGZeroAllocLen, Throttled: true, Handle: s.zeroCopy},
-		abi.CPGZeroFreeID:     {Name: "zc_free", Size: abi.CPGZeroFreeLen, Throttled: true, Handle: s.zeroCopy},
-		abi.CPGZeroExecuteID:  {Name: "zc_execute", Size: abi.CPGZeroExecuteLen, Throttled: true, Handle: s.zeroCopy},
+		abi.CPGZeroAllocID:    {Name: "zc_alloc", Size: abi.CPGZeroAllocLen, Handle: s.zeroAlloc},
+		abi.CPGZeroFreeID:     {Name: "zc_free", Size: abi.CPGZeroFreeLen, Handle: s.zeroFree},
+		abi.CPGZeroExecuteID:  {Name: "zc_execute", Size: abi.CPGZeroExecuteLen, Throttled: true, Handle: s.zeroExecute},
 		abi.CPGPartialID:      {Name: "partial_mcast", Size: abi.CPGPartialLen, Throttled: true, Handle: s.sendPart},
 	}
 }
@@ -173,12 +176,6 @@ func (s *Service) downlist(totem.NodeID, []byte) {}
 func (s *Service) status(c service.Conn, id int32, st abi.Status) {
 	s.buf = abi.AppendStatus(s.buf[:0], id, st)
 	c.Respond(s.buf)
-}
-
-// zeroCopy answers the three requests for messages in files, which the
-// reference dropped after 3.1.10; newer libraries then send as usual.
-func (s *Service) zeroCopy(c service.Conn, _ []byte) {
-	s.status(c, abi.CPGZeroRes, abi.NotSupported)
 }
 
 // localGet answers with this node's id.

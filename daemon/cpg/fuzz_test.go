@@ -42,6 +42,8 @@ func play(t testing.TB, data []byte) {
 	c := newCluster(t, 1, 2)
 	l := library{t: t, long: map[*ringtest.Conn]map[process]assembly{}}
 	c.OnEvent = l.event
+	var opened []uint64
+	c.cpgs[1].SetOpener(fakeFiles(&opened)) // node 2 has none
 	c.form(1, 2)
 	var conns []*ringtest.Conn
 	next := func() byte {
@@ -107,6 +109,9 @@ func play(t testing.TB, data []byte) {
 		if len(s.clients)+len(s.open)+len(s.local)+len(s.flying)+len(s.dying)+len(s.unsent) > 0 {
 			t.Errorf("node %d keeps %d clients, %d open, %d local, %d flying, %d dying, %d unsent", id,
 				len(s.clients), len(s.open), len(s.local), len(s.flying), len(s.dying), len(s.unsent))
+		}
+		if s.zero.count != 0 || s.zero.bytes != 0 || len(opened) > 0 {
+			t.Errorf("node %d keeps %d buffers of %d bytes, %d are open", id, s.zero.count, s.zero.bytes, len(opened))
 		}
 		s.check(t)
 	}

@@ -46,11 +46,16 @@ func (s *Service) send(conn service.Conn, msg []byte) {
 		s.stats.Dropped++
 		return
 	}
-	binary.LittleEndian.PutUint32(c.head[8:], uint32(exec.McastLen+len(m.Message)))
-	binary.LittleEndian.PutUint32(c.head[152:], uint32(len(m.Message)))
-	if s.host.Multicast(c.head[:], m.Message) != nil {
+	if s.mcastFrom(c, m.Message) != nil {
 		s.stats.Dropped++
 	}
+}
+
+// mcastFrom multicasts a client's message to its group.
+func (s *Service) mcastFrom(c *client, message []byte) error {
+	binary.LittleEndian.PutUint32(c.head[8:], uint32(exec.McastLen+len(message)))
+	binary.LittleEndian.PutUint32(c.head[152:], uint32(len(message)))
+	return s.host.Multicast(c.head[:], message)
 }
 
 // sendPart is one fragment of a cpg_mcast_joined of over MaxCPGMessage bytes.

@@ -2,22 +2,13 @@ package engine
 
 import (
 	"encoding/hex"
-	"strings"
 	"testing"
 
 	"cpgol/wire/totem"
+	"cpgol/wire/wiretest"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // wire is what a new node 1 and a new node 2 say to each other, as the protocol
 // reference has it.
@@ -59,7 +50,7 @@ func TestBytes(t *testing.T) {
 	r.until(r.together)
 	r.run(1e9)
 	n := r.nodes[2]
-	r.send(2, string(unhex(t, wire.barrier)[totem.McastLen+10:]))
+	r.send(2, string(wiretest.Unhex(t, wire.barrier)[totem.McastLen+10:]))
 	r.until(func() bool { return r.allHave(1) })
 	n.Leave(r.now, &n.out)
 	r.perform(n)
@@ -68,9 +59,9 @@ func TestBytes(t *testing.T) {
 		"join": wire.join, "commit token": wire.commit, "first token": wire.first, "merge detect": wire.merge,
 		"hold cancel": wire.cancel, "leave": wire.leave, "mcast": wire.barrier,
 	} {
-		if !r.wasSent(unhex(t, want)) {
-			t.Errorf("%s was never sent:\n%s", name, hex.Dump(unhex(t, want)))
-			r.logLike(unhex(t, want))
+		if !r.wasSent(wiretest.Unhex(t, want)) {
+			t.Errorf("%s was never sent:\n%s", name, hex.Dump(wiretest.Unhex(t, want)))
+			r.logLike(wiretest.Unhex(t, want))
 		}
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"cpgol/wire/wiretest"
 )
 
 func TestCfgKillNode(t *testing.T) {
 	m := CfgKillNode{Node: 3, Reason: []byte("test\x00")}
-	want := unhex(t, "01000100 00000000 20010000 00000000  03000000 00000000  0500 000000000000"+
+	want := wiretest.Unhex(t, "01000100 00000000 20010000 00000000  03000000 00000000  0500 000000000000"+
 		"74657374 00"+strings.Repeat("00", 251))
 	if got := m.Append(nil); !bytes.Equal(got, want) {
 		t.Errorf("\n got %x\nwant %x", got, want)
@@ -42,7 +44,7 @@ func TestCfgMade(t *testing.T) {
 		"shutdown": {&CfgShutdown{}, "02000100 00000000 10000000 00000000"},
 		"crypto":   {&CfgCrypto{Phase: CryptoActivate}, "04000100 00000000 18000000 00000000 01000000 00000000"},
 	} {
-		if got, want := c.m.Append(nil), unhex(t, c.want); !bytes.Equal(got, want) {
+		if got, want := c.m.Append(nil), wiretest.Unhex(t, c.want); !bytes.Equal(got, want) {
 			t.Errorf("%s:\n got %x\nwant %x", name, got, want)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
+
+	"cpgol/wire/wiretest"
 )
 
 // TestCmapVersionBytes holds the two messages that daemons send against what
@@ -22,7 +24,7 @@ func TestCmapVersionBytes(t *testing.T) {
 		{"none", NewCmapVersion(CmapNewVersion, 0, false),
 			"00000000 00000000 48010000 00000000" + fixed + "00 00000000000000  0000000000000000"},
 	} {
-		want := unhex(t, c.want)
+		want := wiretest.Unhex(t, c.want)
 		if got := c.msg.Append(nil); !bytes.Equal(got, want) {
 			t.Errorf("%s:\n got %x\nwant %x", c.name, got, want)
 		}

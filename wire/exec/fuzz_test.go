@@ -2,20 +2,10 @@ package exec
 
 import (
 	"bytes"
-	"encoding/hex"
-	"strings"
 	"testing"
-)
 
-// unhex reads a fixture: hexadecimal, with spaces and new lines between fields.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
-	if err != nil {
-		t.Fatalf("fixture: %v", err)
-	}
-	return b
-}
+	"cpgol/wire/wiretest"
+)
 
 // checkCodec holds b against the promise of this package: what is accepted
 // re-encodes to the bytes consumed, also into a used value.
@@ -38,7 +28,7 @@ func checkCodec(t *testing.T, name string, m codec, b []byte) bool {
 // the message type.
 func FuzzMessages(f *testing.F) {
 	for i, c := range codecs {
-		f.Add(append([]byte{byte(i)}, unhex(f, c.sample)...))
+		f.Add(append([]byte{byte(i)}, wiretest.Unhex(f, c.sample)...))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) == 0 {
@@ -57,7 +47,7 @@ func FuzzMessages(f *testing.F) {
 func TestSamples(t *testing.T) {
 	for _, c := range codecs {
 		t.Run(c.name, func(t *testing.T) {
-			b := unhex(t, c.sample)
+			b := wiretest.Unhex(t, c.sample)
 			m := c.new()
 			if n, err := m.Decode(b); err != nil || n != len(b) {
 				t.Fatalf("Decode = %d, %v; want %d", n, err, len(b))

@@ -3,6 +3,8 @@ package exec
 import (
 	"strings"
 	"testing"
+
+	"cpgol/wire/wiretest"
 )
 
 func TestID(t *testing.T) {
@@ -34,7 +36,7 @@ func TestGroupName(t *testing.T) {
 
 	a, _ := NewGroupName([]byte("g1"))
 	var b GroupName
-	wire := unhex(t, "02000000 fc7f0000 6731"+strings.Repeat("ee", 126))
+	wire := wiretest.Unhex(t, "02000000 fc7f0000 6731"+strings.Repeat("ee", 126))
 	if n, err := b.Decode(wire); n != GroupNameLen || err != nil || b != a {
 		t.Errorf("Decode = %d, %v: %#v", n, err, b)
 	}

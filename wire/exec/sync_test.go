@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"cpgol/wire/totem"
+	"cpgol/wire/wiretest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -13,7 +14,7 @@ func sample(t testing.TB, name string) []byte {
 	t.Helper()
 	for _, c := range codecs {
 		if c.name == name {
-			return unhex(t, c.sample)
+			return wiretest.Unhex(t, c.sample)
 		}
 	}
 	t.Fatalf("no row %q", name)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"cpgol/wire/wiretest"
 )
 
 func TestVoteMade(t *testing.T) {
@@ -28,7 +30,7 @@ func TestVoteMade(t *testing.T) {
 		"extra info": {&VoteExtraInfo{Node: 4, Data: []byte{9}},
 			"04000500 00000000 19000000 00000000 04000000 01000000 09"},
 	} {
-		if got, want := c.m.Append(nil), unhex(t, c.want); !bytes.Equal(got, want) {
+		if got, want := c.m.Append(nil), wiretest.Unhex(t, c.want); !bytes.Equal(got, want) {
 			t.Errorf("%s:\n got %x\nwant %x", name, got, want)
 		}
 	}
@@ -59,7 +61,7 @@ func TestVoteHostile(t *testing.T) {
 		"node info with another function": {new(VoteNodeInfo),
 			"01000500 00000000 20000000 00000000 01000000 01000000 03000000 01000000"},
 	} {
-		if n, err := c.m.Decode(unhex(t, c.msg)); err == nil {
+		if n, err := c.m.Decode(wiretest.Unhex(t, c.msg)); err == nil {
 			t.Errorf("%s: accepted %d bytes", what, n)
 		}
 	}

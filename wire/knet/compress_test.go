@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"cpgol/wire/wiretest"
 )
 
 // testMessage is part noise, part pattern.
@@ -156,7 +158,7 @@ func TestDecompressHostile(t *testing.T) {
 			return fixCRC(b, 12, 8)
 		}(),
 		// a content of 2^63 bytes
-		Zstd: unhex(t, "28b52ffd e0 0000000000000080 010000"),
+		Zstd: wiretest.Unhex(t, "28b52ffd e0 0000000000000080 010000"),
 	}
 	for _, m := range []Method{Zlib, LZ4, Bzip2} { // a bomb
 		b, err := Compress(m, 9, nil, zeros)

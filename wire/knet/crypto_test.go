@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"cpgol/wire/wiretest"
 )
 
 // testKey is the key of the reference vectors: byte i is 7i+3.
@@ -34,7 +36,7 @@ func newCrypto(t testing.TB, cipher, hash string) *Crypto {
 
 // Vectors made by libknet 1.25 (appendix A.2).
 func TestCryptoVectors(t *testing.T) {
-	plain := unhex(t, "018100020000060708090a0b0c0d0e0f10111213141516171819")
+	plain := wiretest.Unhex(t, "018100020000060708090a0b0c0d0e0f10111213141516171819")
 	tests := []struct{ cipher, hash, datagram string }{
 		{"none", "sha256", "018100020000060708090a0b0c0d0e0f10111213141516171819" +
 			"0a30ac617fea614e8e1fb3e988a079f4a9c6e44a6e40eae7fedb4d38c07f0e68"},
@@ -47,7 +49,7 @@ func TestCryptoVectors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.cipher+"/"+tt.hash, func(t *testing.T) {
 			c := newCrypto(t, tt.cipher, tt.hash)
-			datagram := unhex(t, tt.datagram)
+			datagram := wiretest.Unhex(t, tt.datagram)
 			got, err := c.Open(nil, datagram)
 			if err != nil {
 				t.Fatal(err)
@@ -120,7 +122,7 @@ func TestNewCryptoRefuses(t *testing.T) {
 
 // Every prefix, every flipped bit and every other configuration fails.
 func TestOpenRefuses(t *testing.T) {
-	plain := unhex(t, packetTests[0].hex)
+	plain := wiretest.Unhex(t, packetTests[0].hex)
 	for _, cipher := range cipherNames {
 		for _, hash := range hashNames[1:] {
 			c := newCrypto(t, cipher, hash)

@@ -1,22 +1,12 @@
 package knet
 
 import (
-	"encoding/hex"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// unhex reads hex with spaces between fields.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
+	"cpgol/wire/wiretest"
+)
 
 // A packet is what every packet type can do.
 type packet interface {
@@ -72,7 +62,7 @@ var exported = cmp.AllowUnexported(Header{}, Data{}, Ping{}, PMTUD{})
 func TestPackets(t *testing.T) {
 	for _, tt := range packetTests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := unhex(t, tt.hex)
+			b := wiretest.Unhex(t, tt.hex)
 			got := blank(tt.want)
 			n, err := got.Decode(b)
 			if err != nil || n != len(b) {
@@ -122,7 +112,7 @@ func TestPacketsRefused(t *testing.T) {
 		{"empty fragment", "01 00 0002 0000 0005 00 00 01 01 00 00", new(Data)},
 	}
 	for _, tt := range tests {
-		if _, err := tt.into.Decode(unhex(t, tt.hex)); err == nil {
+		if _, err := tt.into.Decode(wiretest.Unhex(t, tt.hex)); err == nil {
 			t.Errorf("%s: accepted", tt.name)
 		}
 	}
@@ -130,11 +120,11 @@ func TestPacketsRefused(t *testing.T) {
 
 func TestPongIsEcho(t *testing.T) {
 	var p Ping
-	if _, err := p.Decode(unhex(t, "01 81 0001 0102  03 3930000000000000 f235772800000000 0007 01  aabb")); err != nil {
+	if _, err := p.Decode(wiretest.Unhex(t, "01 81 0001 0102  03 3930000000000000 f235772800000000 0007 01  aabb")); err != nil {
 		t.Fatal(err)
 	}
 	p.Type, p.Node = TypePong, 2
-	want := unhex(t, "01 82 0002 0102  03 3930000000000000 f235772800000000 0007 01")
+	want := wiretest.Unhex(t, "01 82 0002 0102  03 3930000000000000 f235772800000000 0007 01")
 	if diff := cmp.Diff(want, p.Append(nil)); diff != "" {
 		t.Errorf("pong (-want +got):\n%s", diff)
 	}
@@ -150,8 +140,8 @@ func TestFill(t *testing.T) {
 }
 
 func TestPacketsDoNotAllocate(t *testing.T) {
-	data := unhex(t, packetTests[3].hex)
-	ping := unhex(t, packetTests[0].hex)
+	data := wiretest.Unhex(t, packetTests[3].hex)
+	ping := wiretest.Unhex(t, packetTests[0].hex)
 	buf := make([]byte, 0, 256)
 	var d Data
 	var p Ping
@@ -169,7 +159,7 @@ func TestPacketsDoNotAllocate(t *testing.T) {
 // FuzzPackets checks that what is accepted re-encodes to the bytes consumed.
 func FuzzPackets(f *testing.F) {
 	for _, tt := range packetTests {
-		f.Add(unhex(f, tt.hex))
+		f.Add(wiretest.Unhex(f, tt.hex))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, p := range []packet{new(Data), new(Ping), new(PMTUD)} {

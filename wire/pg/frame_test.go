@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"cpgol/wire/wiretest"
 )
 
 func TestFrame(t *testing.T) {
@@ -19,7 +21,7 @@ func TestFrame(t *testing.T) {
 			Frame{BigEndian: true, Version: 0x0102, Type: 0x0304, Lengths: []uint16{3}, Data: []byte("abc")}},
 	}
 	for _, tt := range tests {
-		b := unhex(t, tt.hex)
+		b := wiretest.Unhex(t, tt.hex)
 		got := Frame{BigEndian: tt.want.BigEndian}
 		if n, err := got.Decode(b); n != len(b) || err != nil {
 			t.Errorf("%s: took %d of %d, %v", tt.name, n, len(b), err)
@@ -51,7 +53,7 @@ func TestFrameRefuses(t *testing.T) {
 		"length of the other byte order": "00 00 00 00 00 00 01 00  00 03  61 62 63",
 	} {
 		var f Frame
-		if _, err := f.Decode(unhex(t, s)); err == nil {
+		if _, err := f.Decode(wiretest.Unhex(t, s)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

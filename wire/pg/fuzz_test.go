@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"cpgol/wire/totem"
+	"cpgol/wire/wiretest"
 )
 
 // FuzzFrames feeds an assembler any frames. The input is a list of records: a
@@ -19,7 +20,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(record(1, frame("abc def")))
 	f.Add(append(record(1, frame("a>1")), record(1, frame("1>b c"))...))
 	f.Add(append(record(2, frame("a>1")), record(1, frame("2>b c>3"))...))
-	f.Add(record(5, unhex(f, "00 00 00 00 00 00 00 01  00 06  00 01 00 01 61 78")))
+	f.Add(record(5, wiretest.Unhex(f, "00 00 00 00 00 00 00 01  00 06  00 01 00 01 61 78")))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var a Assembler
 		for len(in) >= 3 {

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"cpgol/wire/wiretest"
 )
 
 func TestGroupHeader(t *testing.T) {
@@ -20,7 +22,7 @@ func TestGroupHeader(t *testing.T) {
 		{"empty name", "01 00 00 00 7a", false, []string{""}, "z"},
 	}
 	for _, tt := range tests {
-		msg := unhex(t, tt.hex)
+		msg := wiretest.Unhex(t, tt.hex)
 		names, payload, err := CutGroup(msg, tt.bigEndian)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
@@ -48,7 +50,7 @@ func TestGroupHeader(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff(unhex(t, "01 00 01 00 61"), AppendGroup(nil, GroupServices)); diff != "" {
+	if diff := cmp.Diff(wiretest.Unhex(t, "01 00 01 00 61"), AppendGroup(nil, GroupServices)); diff != "" {
 		t.Errorf("AppendGroup (-want +got):\n%s", diff)
 	}
 	if _, _, err := CutGroup(append([]byte{33, 0}, make([]byte, 66)...), false); err == nil {

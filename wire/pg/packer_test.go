@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"cpgol/wire/wiretest"
 )
 
 // frames renders what a packer emitted: "continuation>piece piece>fragmented".
@@ -78,10 +80,10 @@ func TestPacker(t *testing.T) {
 func TestPackerBytes(t *testing.T) {
 	p := NewPacker(1402)
 	got, emit := collect()
-	p.Add(emit, AppendGroup(nil, GroupSync), unhex(t, "00 00 00 00 00 00 00 00  20 00 00 00 00 00 00 00"),
-		unhex(t, "01 00 00 00 08 00 00 00 00 00 00 00  00 00 00 00"))
+	p.Add(emit, AppendGroup(nil, GroupSync), wiretest.Unhex(t, "00 00 00 00 00 00 00 00  20 00 00 00 00 00 00 00"),
+		wiretest.Unhex(t, "01 00 00 00 08 00 00 00 00 00 00 00  00 00 00 00"))
 	p.Flush(emit)
-	want := unhex(t, `00 00 00 00 00 00 01 00  28 00
+	want := wiretest.Unhex(t, `00 00 00 00 00 00 01 00  28 00
 		01 00 04 00 73 79 6e 63
 		00 00 00 00 00 00 00 00  20 00 00 00 00 00 00 00
 		01 00 00 00 08 00 00 00 00 00 00 00  00 00 00 00`)

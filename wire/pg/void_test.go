@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"cpgol/wire/wiretest"
 )
 
 // A void frame ends an open message for those who hold its beginning and
@@ -36,7 +38,7 @@ func TestVoid(t *testing.T) {
 			t.Errorf("after %v (-want +got):\n%s", frames, diff)
 		}
 	}
-	want := unhex(t, "00 00 00 00 00 03 01 00  00 00")
+	want := wiretest.Unhex(t, "00 00 00 00 00 03 01 00  00 00")
 	if diff := cmp.Diff(want, AppendVoid(nil, 1)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -3,6 +3,8 @@ package totem
 import (
 	"encoding/binary"
 	"testing"
+
+	"cpgol/wire/wiretest"
 )
 
 // The first hop of a commit token from 1 to 2: new ring 1.8, node 1 comes from
@@ -44,7 +46,7 @@ func TestCommitTokenBigEndian(t *testing.T) {
 // membership by nothing and writes its entry at the index it is told.
 func TestCommitTokenHostileCounts(t *testing.T) {
 	hostile := func(index, n int32, room int) []byte {
-		b := append(unhex(t, firstHop)[:commitTokenLen], make([]byte, room)...)
+		b := append(wiretest.Unhex(t, firstHop)[:commitTokenLen], make([]byte, room)...)
 		binary.LittleEndian.PutUint32(b[33:], uint32(index))
 		binary.LittleEndian.PutUint32(b[37:], uint32(n))
 		return b

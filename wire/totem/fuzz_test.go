@@ -3,6 +3,8 @@ package totem
 import (
 	"bytes"
 	"testing"
+
+	"cpgol/wire/wiretest"
 )
 
 // FuzzMessages checks the codec's one promise on any packet: what is accepted
@@ -10,7 +12,7 @@ import (
 // packet's own type byte selects the message.
 func FuzzMessages(f *testing.F) {
 	for _, s := range []string{initialToken, barrierMcast, firstJoin, firstHop} {
-		f.Add(unhex(f, s))
+		f.Add(wiretest.Unhex(f, s))
 	}
 	for typ := range Type(numTypes) {
 		for _, bigEndian := range []bool{false, true} {

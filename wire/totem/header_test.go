@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"cpgol/wire/wiretest"
 )
 
 func TestParseHeader(t *testing.T) {
@@ -17,7 +19,7 @@ func TestParseHeader(t *testing.T) {
 			Header{BigEndian: true, Type: TypeHoldCancel, Node: 0x01020304, Target: 0x05060708}},
 	}
 	for _, tt := range tests {
-		b := unhex(t, tt.packet)
+		b := wiretest.Unhex(t, tt.packet)
 		got, err := ParseHeader(b)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
@@ -45,7 +47,7 @@ func TestParseHeaderRefuses(t *testing.T) {
 		{"type -1", "70 c0 03 ff 02  01 00 00 00  00 00 00 00", CauseType},
 	}
 	for _, tt := range tests {
-		_, err := ParseHeader(unhex(t, tt.packet))
+		_, err := ParseHeader(wiretest.Unhex(t, tt.packet))
 		if err == nil {
 			t.Errorf("%s: accepted", tt.name)
 			continue

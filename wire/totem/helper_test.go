@@ -1,29 +1,19 @@
 package totem
 
 import (
-	"encoding/hex"
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// unhex reads spaced hex; blanks and line ends only group the fields.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
+	"cpgol/wire/wiretest"
+)
 
 // checkCodec checks everything a message's fixture promises: it decodes to
 // want, encodes to the same bytes, and every shorter prefix fails.
 func checkCodec(t *testing.T, fixture string, want Message) {
 	t.Helper()
-	b := unhex(t, fixture)
+	b := wiretest.Unhex(t, fixture)
 	got := newLike(want)
 	n, err := got.Decode(b)
 	if err != nil {

@@ -3,6 +3,8 @@ package totem
 import (
 	"encoding/binary"
 	"testing"
+
+	"cpgol/wire/wiretest"
 )
 
 // The first join of a fresh node 1.
@@ -45,7 +47,7 @@ func TestJoinBigEndian(t *testing.T) {
 // and the sum of the two counts times four wraps.
 func TestJoinHostileCounts(t *testing.T) {
 	hostile := func(proc, failed uint32, room int) []byte {
-		b := append(unhex(t, firstJoin)[:joinLen], make([]byte, room)...)
+		b := append(wiretest.Unhex(t, firstJoin)[:joinLen], make([]byte, room)...)
 		binary.LittleEndian.PutUint32(b[17:], proc)
 		binary.LittleEndian.PutUint32(b[21:], failed)
 		return b

@@ -1,6 +1,10 @@
 package totem
 
-import "testing"
+import (
+	"testing"
+
+	"cpgol/wire/wiretest"
+)
 
 // Sequence number 1 from node 1: one synchronisation barrier.
 const barrierMcast = `
@@ -18,7 +22,7 @@ func TestMcastBarrier(t *testing.T) {
 		From:    1,
 		Seq:     1,
 		Ring:    RingID{Rep: 1, Seq: 8},
-		Payload: unhex(t, barrierMcast)[McastLen:],
+		Payload: wiretest.Unhex(t, barrierMcast)[McastLen:],
 	})
 }
 

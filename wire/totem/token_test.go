@@ -3,6 +3,8 @@ package totem
 import (
 	"encoding/binary"
 	"testing"
+
+	"cpgol/wire/wiretest"
 )
 
 // The representative's first token on ring 1.8, nothing to recover.
@@ -53,7 +55,7 @@ func TestToken(t *testing.T) {
 // entries as the token claims; all versions let small negative counts pass.
 func TestTokenHostileCounts(t *testing.T) {
 	full := func(entries int) []byte {
-		return append(unhex(t, initialToken), make([]byte, entries*retransmitLen)...)
+		return append(wiretest.Unhex(t, initialToken), make([]byte, entries*retransmitLen)...)
 	}
 	withCount := func(b []byte, n int32) []byte {
 		binary.LittleEndian.PutUint32(b[tokenCountAt:], uint32(n))
