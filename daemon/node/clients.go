@@ -8,6 +8,8 @@ import (
 
 	"cpgol/compat/abi"
 	"cpgol/compat/ipc"
+	"cpgol/compat/ipc/zerocopy"
+	"cpgol/daemon/cpg"
 	"cpgol/daemon/engine"
 	"cpgol/daemon/logs"
 	"cpgol/daemon/service"
@@ -33,7 +35,11 @@ type client struct {
 
 func (c *clients) init(n *Node) (err error) {
 	c.all = map[*ipc.Conn]client{}
-	c.server, err = ipc.NewServer(n.poller, ipc.Options{})
+	opt := ipc.Options{}
+	if n.cfg.System.IPCType == "socket" { // cs_get_ipc_type
+		opt.Transport = ipc.Sockets
+	}
+	c.server, err = ipc.NewServer(n.poller, opt)
 	return err
 }
 
@@ -49,12 +55,24 @@ func (c *clients) listen() error {
 		if s == nil || len(s.requests) == 0 {
 			continue
 		}
+		if groups, ok := s.Service.(*cpg.Service); ok {
+			groups.SetOpener(openZeroCopy)
+		}
 		if _, err := c.server.Listen(s.Name(), &door{c, s}); err != nil {
 			return fmt.Errorf("can't listen for clients of %s: %w", s.Name(), err)
 		}
 		logs.Subsystem(c.n.log, "QB").Info("server name: " + s.Name())
 	}
 	return nil
+}
+
+// openZeroCopy takes a client's file to send messages from.
+func openZeroCopy(path string, uid uint32, size, address uint64) (cpg.Buffer, error) {
+	b, err := zerocopy.Stock.Open(path, uid, size, address)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // door is one service's side of the server.
