@@ -160,10 +160,13 @@ func (c *Conn) showFlow() {
 const flowAsync = 2
 
 // A client lags when more than lagHigh bytes of events wait for it beside its
-// full ring, and no longer when fewer than lagLow do.
+// full ring, and no longer when fewer than lagLow do. A client does not read
+// while it sends one long message in fragments, nor while its program sends
+// burst upon burst, and gets its own messages back: less than the longest of
+// those would keep it from ever ending.
 const (
-	lagHigh = 4 << 20
-	lagLow  = 1 << 20
+	lagHigh = 64 << 20
+	lagLow  = 16 << 20
 )
 
 // Close disconnects the client once the present callback returns.

@@ -500,7 +500,7 @@ func testLaggingClient(t *testing.T, via ipc.Transport) {
 	l, name := serve(t, e, ipc.Options{Transport: via})
 	c := dial(t, name)
 	call(t, c, "before")
-	const events, size = 120, 64 << 10
+	const events, size = 1100, 64 << 10
 	l.Do(func() {
 		for conn := range e.conns {
 			for range events {

@@ -16,6 +16,12 @@
  *   state H                   local node, flow control, largest atomic message
  *   context H                 cpg_context_set and _get, cpg_fd_get
  *   zero H SIZE               cpg_zcb_alloc, _mcast_joined, _free
+ *   zalloc H N SIZE           cpg_zcb_alloc of buffer number N, 0 to 63
+ *   zmcast H N LENGTH         cpg_zcb_mcast_joined from it
+ *   zfree H N                 cpg_zcb_free of it
+ *   crowd N NAME              N more processes join a group and stay, tell nothing
+ *   disperse                  until now
+ *   skip H N                  events, but only the last is told
  *   dispatch H FLAGS          cpg_dispatch, once
  *   events H N                dispatch until N events were told, 5 s at most
  *   quiet H MS                dispatch for so long
@@ -26,19 +32,37 @@
  *   H confchg NAME m=NODE:PID,... l=NODE:PID:REASON,... j=NODE:PID:REASON,...
  *   H ring REP NODE,...
  *   H deliver NAME NODE PID LEN FNV1A
+ * Of a list of more than 20 processes only the number is told.
  */
 #include <corosync/cpg.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { handles = 8 };
 static cpg_handle_t handle[handles];
 static unsigned told[handles];
+static unsigned mute; /* events that are counted and not told */
+static void *buffer[64];
+static pid_t crowd[256];
+static unsigned crowded;
+
+/* heard counts an event and says whether to tell it. */
+static int heard(int i)
+{
+	told[i]++;
+	if (mute == 0)
+		return 1;
+	mute--;
+	return 0;
+}
 
 static int number(cpg_handle_t h)
 {
@@ -64,17 +88,22 @@ static void deliver(cpg_handle_t h, const struct cpg_name *g, uint32_t node, uin
 	uint32_t hash = 2166136261u;
 	const unsigned char *p = msg;
 
+	if (!heard(number(h)))
+		return;
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ p[i]) * 16777619u;
 	printf("%d deliver", number(h));
 	put_name(g);
 	printf(" %u %u %zu %u\n", node, pid, len, hash);
-	told[number(h)]++;
 }
 
 static void list(const char *tag, const struct cpg_address *a, size_t n, int reason)
 {
 	printf(" %s=", tag);
+	if (n > 20) {
+		printf("*%zu", n);
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		printf("%s%u:%u", i ? "," : "", a[i].nodeid, a[i].pid);
 		if (reason)
@@ -85,22 +114,24 @@ static void list(const char *tag, const struct cpg_address *a, size_t n, int rea
 static void confchg(cpg_handle_t h, const struct cpg_name *g, const struct cpg_address *m, size_t nm,
 		    const struct cpg_address *l, size_t nl, const struct cpg_address *j, size_t nj)
 {
+	if (!heard(number(h)))
+		return;
 	printf("%d confchg", number(h));
 	put_name(g);
 	list("m", m, nm, 0);
 	list("l", l, nl, 1);
 	list("j", j, nj, 1);
 	printf("\n");
-	told[number(h)]++;
 }
 
 static void ring(cpg_handle_t h, struct cpg_ring_id id, uint32_t n, const uint32_t *m)
 {
+	if (!heard(number(h)))
+		return;
 	printf("%d ring %u", number(h), id.nodeid);
 	for (uint32_t i = 0; i < n; i++)
 		printf("%s%u", i ? "," : " ", m[i]);
 	printf("\n");
-	told[number(h)]++;
 }
 
 static double now(void)
@@ -162,16 +193,22 @@ static cs_error_t init(int i, const char *how)
 	return e;
 }
 
+static unsigned char salt;
+
+static void fill(unsigned char *buf, size_t size)
+{
+	for (size_t k = 0; k < size; k++)
+		buf[k] = (unsigned char)(k * 7 + (k >> 12) + salt);
+	salt++;
+}
+
 static cs_error_t mcast(int i, size_t size, unsigned type, unsigned vectors)
 {
-	static unsigned char salt;
 	unsigned char *buf = malloc(size + 1);
 	struct iovec *v = calloc(vectors ? vectors : 1, sizeof *v);
 	cs_error_t e;
 
-	for (size_t k = 0; k < size; k++)
-		buf[k] = (unsigned char)(k * 7 + (k >> 12) + salt);
-	salt++;
+	fill(buf, size);
 	for (unsigned k = 0; k < vectors; k++) {
 		size_t from = size * k / vectors, to = size * (k + 1) / vectors;
 		v[k].iov_base = buf + from, v[k].iov_len = to - from;
@@ -256,6 +293,67 @@ static void zero(int i, size_t size)
 	printf("free %d\n", cpg_zcb_free(handle[i], buf));
 }
 
+static cs_error_t zmcast(int i, void *buf, size_t size)
+{
+	cs_error_t e;
+
+	fill(buf, size);
+	for (int tries = 0; (e = cpg_zcb_mcast_joined(handle[i], CPG_TYPE_AGREED, buf, size)) == CS_ERR_TRY_AGAIN; tries++) {
+		if (tries > 2000)
+			break;
+		usleep(1000);
+	}
+	return e;
+}
+
+/* member joins as another process, says how that went, and stays. */
+static void member(const struct cpg_name *g, int report)
+{
+	cpg_callbacks_t none = {0};
+	cpg_handle_t h;
+	cs_error_t e;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while ((e = cpg_initialize(&h, &none)) == CS_ERR_TRY_AGAIN)
+		usleep(10000);
+	if (e == CS_OK)
+		while ((e = cpg_join(h, g)) == CS_ERR_TRY_AGAIN)
+			usleep(10000);
+	if (write(report, &e, sizeof e) == sizeof e)
+		for (;;)
+			pause();
+	_exit(1);
+}
+
+static void gather(unsigned n, const struct cpg_name *g)
+{
+	cs_error_t e = CS_OK;
+
+	for (; n > 0 && e == CS_OK && crowded < 256; n--) {
+		int p[2];
+
+		if (pipe(p) != 0)
+			break;
+		crowd[crowded] = fork();
+		if (crowd[crowded] == 0)
+			member(g, p[1]);
+		crowded++;
+		close(p[1]);
+		if (read(p[0], &e, sizeof e) != sizeof e)
+			e = CS_ERR_LIBRARY;
+		close(p[0]);
+	}
+	printf("crowd %u %d\n", crowded, e);
+}
+
+static void disperse(void)
+{
+	for (; crowded > 0; crowded--) {
+		kill(crowd[crowded - 1], SIGKILL);
+		waitpid(crowd[crowded - 1], NULL, 0);
+	}
+}
+
 static void events(int i, unsigned n, double seconds, int complain)
 {
 	double end = now() + seconds;
@@ -309,6 +407,21 @@ static void command(const char *line)
 		context(i);
 	} else if (sscanf(line, "zero %*d %lu", &size) == 1) {
 		zero(i, size);
+	} else if (sscanf(line, "zalloc %*d %u %lu", &a, &size) == 2 && a < 64) {
+		printf("alloc %d\n", cpg_zcb_alloc(handle[i], size, &buffer[a]));
+	} else if (sscanf(line, "zmcast %*d %u %lu", &a, &size) == 2 && a < 64) {
+		printf("mcast %d\n", zmcast(i, buffer[a], size));
+	} else if (sscanf(line, "zfree %*d %u", &a) == 1 && a < 64) {
+		printf("free %d\n", cpg_zcb_free(handle[i], buffer[a]));
+	} else if (sscanf(line, "crowd %u %299s", &a, text) == 2) {
+		g = parse(text);
+		gather(a, &g);
+	} else if (strcmp(word, "disperse") == 0) {
+		disperse();
+	} else if (sscanf(line, "skip %*d %u", &a) == 1) {
+		mute = a - 1;
+		events(i, a, 10, 1);
+		mute = 0;
 	} else if (sscanf(line, "dispatch %*d %u", &a) == 1) {
 		printf("dispatch %d\n", cpg_dispatch(handle[i], (cs_dispatch_flags_t)a));
 	} else if (sscanf(line, "events %*d %u", &a) == 1) {

@@ -34,6 +34,8 @@
 //   - A zero-copy file that cannot be taken is refused, where the reference
 //     aborts. Buffers are made and given up at any time: libcpg does not look
 //     whether it was put off, and would send from a buffer that nobody knows.
+//     Messages of over 1047552 bytes, which no other way takes in one piece and
+//     nodes of corosync 2.4 write past a buffer for, are refused there too.
 //
 // What peers can make this node keep is bounded: maxPerNode processes of one
 // node, maxProcesses in all, and as many announced ones during a round. More

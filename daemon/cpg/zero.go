@@ -157,8 +157,11 @@ func (s *Service) sendFrom(c *client, address uint64) abi.Status {
 	}
 	message, err := b.Message(s.zero.message[:0])
 	s.zero.message = message
-	if err != nil {
+	switch {
+	case err != nil:
 		return abi.InvalidParam
+	case len(message) > abi.MaxCPGMessage:
+		return abi.TooBig // no ring of every version carries it
 	}
 	if s.mcastFrom(c, message) != nil {
 		return abi.TryAgain

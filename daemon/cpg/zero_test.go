@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"testing"
 
 	"cpgol/compat/abi"
@@ -101,6 +102,10 @@ func TestZeroCopy(t *testing.T) {
 	}
 	_, st = a.zeroSend(fault)
 	check("send from a file cut short", st, abi.InvalidParam)
+	c.cpgs[1].clients[a.Conn].buffers[fault].(*fakeBuffer).err = nil
+	c.cpgs[1].clients[a.Conn].buffers[fault].(*fakeBuffer).message = strings.Repeat("x", abi.MaxCPGMessage+1)
+	_, st = a.zeroSend(fault)
+	check("send too long a message", st, abi.TooBig)
 	_, st = a.zeroSend(0)
 	check("send from nowhere", st, abi.BadHandle)
 	other.mustJoin("h")
