@@ -26,9 +26,10 @@ import (
 // process numbers are the machine's, as the daemon's are, because CPG and the
 // libraries compare them.
 //
-// Two agents of the lab's stand in for Debian's: ocf:pacemaker:keeper, the one
-// resource, writes down its life, and fence_legacy writes down who was to be
-// fenced and fences nobody. A Pacemaker that has cause to would reset the
+// Two agents of the lab's stand in for Debian's: ocf:pacemaker:keeper writes
+// down its life, and fence_legacy writes down who was to be fenced and fences
+// nobody. There are two resources, "keeper" and "second", never on one node, and
+// the fence device "fencing". A Pacemaker that has cause to would reset the
 // machine by itself; here it can't: it runs without CAP_SYS_BOOT and with
 // /proc/sysrq-trigger out of reach.
 type Pacemaker struct {
@@ -179,9 +180,9 @@ func (p *Pacemaker) Do(name string, args ...string) (string, error) {
 // Log is what Pacemaker's daemons wrote so far.
 func (p *Pacemaker) Log() string { return p.read("pacemaker", "log", "pacemaker.log") }
 
-// Keeper is what the host's keeper wrote so far: a line each time that Pacemaker
-// asked it for something, and one twice a second while it runs.
-func (p *Pacemaker) Keeper() string { return p.read("run", "keeper.log") }
+// Life is what a resource wrote on the host so far: a line each time that Pacemaker
+// asked its agent for something, and one twice a second while it runs.
+func (p *Pacemaker) Life(resource string) string { return p.read("run", resource+".log") }
 
 // Fenced is what the fence agent was asked for on this host, a line each: the
 // time, the action and the node.

@@ -43,12 +43,12 @@ func TestBeside(t *testing.T) {
 type story struct {
 	c     *cluster
 	lines []string
-	busy  *node // runs the keeper
-	other *node // doesn't; what is bad for Pacemaker happens to it
-	third *node
-	seen  [3]int // bytes of each Pacemaker's log that were told already
-	pid   int    // the keeper's process
-	was   int    // the other node's pacemakerd when the chapter began
+	busy  *node          // runs the first resource
+	third *node          // runs the second
+	other *node          // runs none of them; what is bad for Pacemaker happens to it
+	seen  [3]int         // bytes of each Pacemaker's log that were told already
+	pids  map[string]int // the resources' processes
+	was   int            // the other node's pacemakerd when the chapter began
 }
 
 func (s *story) tell(format string, args ...any) {
@@ -88,23 +88,24 @@ func (s *story) play(c *cluster) error {
 		}
 		c.t.Logf("%s: %v: %s: took %v", c.cast, time.Since(c.begin).Round(time.Millisecond), chapter.name, time.Since(begin).Round(time.Millisecond))
 	}
-	lives, err := c.timeline()
-	for _, l := range lives {
-		c.t.Logf("%s: the resource %v", c.cast, l)
-	}
-	return err
+	c.tellLives()
+	return nil
 }
 
-// roles says which node runs the keeper now.
+// roles says which node runs what now.
 func (s *story) roles() error {
-	id, err := s.c.where()
+	s.pids = map[string]int{}
+	first, err := s.c.life(resources[0])
 	if err != nil {
 		return err
 	}
-	s.busy, s.other, s.third = s.c.nodes[id-1], s.c.nodes[id%3], s.c.nodes[(id+1)%3]
-	l, err := s.c.life()
-	s.pid = l.pid
-	return err
+	second, err := s.c.life(resources[1])
+	if err != nil {
+		return err
+	}
+	s.pids[resources[0]], s.pids[resources[1]] = first.pid, second.pid
+	s.busy, s.third, s.other = s.c.nodes[first.node-1], s.c.nodes[second.node-1], s.c.nodes[6-first.node-second.node-1]
+	return nil
 }
 
 func (s *story) comeUp() error {
@@ -261,12 +262,12 @@ func (s *story) stopped() error {
 	if err := s.c.wait(30*time.Second, func() error { return s.c.of(s.rest(s.busy)...) }); err != nil {
 		return err
 	}
-	after, err := s.c.life()
+	after, err := s.c.life(resources[0])
 	if err != nil {
 		return err
 	}
-	s.tell("the resource moved: %v", after.node != s.busy.ID)
-	s.pid = after.pid
+	s.tell("the resource moved to n%d", after.node)
+	s.pids[resources[0]] = after.pid
 	if err := s.busy.do("systemctl start pacemaker"); err != nil {
 		return err
 	}
@@ -309,7 +310,7 @@ func (s *story) idle() error {
 }
 
 // well waits until all is well again, tells what that took of Pacemaker, and sees
-// that the resource ran on meanwhile.
+// that the resources ran on meanwhile.
 func (s *story) well() error {
 	err := s.c.wait(60*time.Second, s.c.whole)
 	s.tell("all is well: %v; the same pacemakerd: %v", err == nil, s.other.pacemaker.PID() == s.was)
@@ -320,11 +321,16 @@ func (s *story) well() error {
 	if err := s.agree(); err != nil {
 		return err
 	}
-	l, err := s.c.life()
-	if err == nil && l.pid != s.pid {
-		err = fmt.Errorf("the resource, process %d before, %v", s.pid, l)
+	for _, resource := range resources {
+		l, err := s.c.life(resource)
+		if err != nil {
+			return err
+		}
+		if l.pid != s.pids[resource] {
+			return fmt.Errorf("%s, process %d before, %v", resource, s.pids[resource], l)
+		}
 	}
-	return err
+	return nil
 }
 
 var (
@@ -332,19 +338,24 @@ var (
 	logLine = regexp.MustCompile(`^\S+ +\d+ [\d:.]+ n\d (\S+?) *\[\d+\] \((\S+)\)\s+(\w+): (.*)`)
 )
 
-// byChance are lines that there are or not depending on who was faster, here pacemakerd's
-// question how its child is, or the child's end.
-var byChance = regexp.MustCompile(`is unresponsive to ipc after`)
+// byChance are lines of pacemakerd's that depend on who was faster: it asks a child
+// how it is, or the child has ended; Corosync, or another child that it
+// needs, is gone first, which makes another status; an ending Corosync still takes
+// a child's connection.
+var byChance = regexp.MustCompile(`is unresponsive to ipc after|exited with status|after unexpected exit`)
 
-// daemons tells what pacemakerd on a node had to say since last time, and what
-// was critical to its children there, but for the order. What else they
-// say depends on which of them was faster and which node is the coordinator.
+// fate are lines that count, whichever of Pacemaker's daemons says them.
+var fate = regexp.MustCompile(`allegedly just fenced`)
+
+// daemons tells what pacemakerd on a node had to say since last time, but for
+// the order. What its children say depends too much on which of them was
+// faster, and on which node is the coordinator.
 func (s *story) daemons(n *node) {
 	log := n.pacemaker.Log()
 	var said []string
 	for line := range strings.Lines(log[s.seen[n.ID-1]:]) {
 		m := logLine.FindStringSubmatch(line)
-		if m == nil || m[3] == "info" || m[3] != "crit" && m[1] != "pacemakerd" || byChance.MatchString(line) {
+		if m == nil || !fate.MatchString(line) && (m[1] != "pacemakerd" || m[3] == "info" || byChance.MatchString(line)) {
 			continue
 		}
 		said = append(said, fmt.Sprintf("%s: %s: %s", m[1], m[3], numbers.ReplaceAllString(m[4], "${1}${2}N")))

@@ -206,7 +206,7 @@ func (s *status) online() (names []string) {
 }
 
 // whole tells what the cluster lacks: by every node's word all nodes are online,
-// there is a quorum, one coordinator, and both resources run.
+// there is a quorum, one coordinator, and everything runs.
 func (c *cluster) whole() error { return c.of(1, 2, 3) }
 
 // unclean are the names of the nodes that are to be fenced.
@@ -227,10 +227,10 @@ func (c *cluster) of(ids ...int) error {
 		if err != nil {
 			return err
 		}
-		word := fmt.Sprintf("online %v, unclean %v, quorum %v, coordinator %q, keeper on %q, fencing on %q, failures %v",
-			s.online(), s.unclean(), s.DC.Quorum, s.DC.Name, s.where("keeper"), s.where("fencing"), s.Failures)
+		word := fmt.Sprintf("online %v, unclean %v, quorum %v, coordinator %q, keeper on %q, second on %q, fencing on %q, failures %v",
+			s.online(), s.unclean(), s.DC.Quorum, s.DC.Name, s.where("keeper"), s.where("second"), s.where("fencing"), s.Failures)
 		switch {
-		case len(s.online()) != len(ids), len(s.unclean()) > 0, !s.DC.Quorum, s.DC.Name == "", s.where("keeper") == "", s.where("fencing") == "", len(s.Failures) > 0:
+		case len(s.online()) != len(ids), len(s.unclean()) > 0, !s.DC.Quorum, s.DC.Name == "", s.where("keeper") == "", s.where("second") == "", s.where("fencing") == "", len(s.Failures) > 0:
 			return fmt.Errorf("node %d: %s", id, word)
 		case first == "":
 			first = word
@@ -256,8 +256,8 @@ func (c *cluster) wait(limit time.Duration, check func() error) error {
 	}
 }
 
-// where is the number of the node that runs the keeper.
-func (c *cluster) where() (int, error) {
+// where is the number of the node that runs a resource.
+func (c *cluster) where(resource string) (int, error) {
 	for _, n := range c.nodes {
 		if n.pacemaker.Running() {
 			s, err := n.ask()
@@ -265,7 +265,7 @@ func (c *cluster) where() (int, error) {
 				return 0, err
 			}
 			var id int
-			_, err = fmt.Sscanf(s.where("keeper"), "n%d", &id)
+			_, err = fmt.Sscanf(s.where(resource), "n%d", &id)
 			return id, err
 		}
 	}

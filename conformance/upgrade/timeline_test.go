@@ -9,7 +9,10 @@ import (
 	"time"
 )
 
-// A life is one process of the keeper, from its first line to its last.
+// resources are those that write down their lives.
+var resources = []string{"keeper", "second"}
+
+// A life is one process of a resource, from its first line to its last.
 type life struct {
 	node, pid   int
 	first, last time.Duration // since the cluster's begin
@@ -23,26 +26,53 @@ func (l life) String() string {
 		l.node, l.pid, l.first.Round(time.Millisecond), l.last.Round(time.Millisecond), l.lines, l.gap.Round(time.Millisecond), l.monitors)
 }
 
-// A timeline is all lives of the keeper, in order.
-type timeline []life
-
 // maxGap is how long a process may be silent that writes twice a second, on a
 // machine that has more to do.
 const maxGap = 5 * time.Second
 
-// timeline reads what the keepers of all nodes wrote.
-func (c *cluster) timeline() (timeline, error) {
+// timeline is all lives of a resource, in order, by what it wrote on all nodes.
+func (c *cluster) timeline(resource string) ([]life, error) {
 	var logs []string
 	for _, n := range c.nodes {
-		logs = append(logs, n.pacemaker.Keeper())
+		logs = append(logs, n.pacemaker.Life(resource))
 	}
-	return parseTimeline(c.begin, logs)
+	lives, err := parseTimeline(c.begin, logs)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", resource, err)
+	}
+	return lives, err
+}
+
+// life is a resource's present life.
+func (c *cluster) life(resource string) (life, error) {
+	lives, err := c.timeline(resource)
+	if err != nil {
+		return life{}, err
+	}
+	id, err := c.where(resource)
+	if err != nil {
+		return life{}, err
+	}
+	if len(lives) == 0 || lives[len(lives)-1].node != id {
+		return life{}, fmt.Errorf("Pacemaker has %s on n%d, but it had the lives %v", resource, id, lives)
+	}
+	return lives[len(lives)-1], nil
+}
+
+// tellLives writes the resources' lives into the test's log.
+func (c *cluster) tellLives() {
+	for _, resource := range resources {
+		lives, _ := c.timeline(resource)
+		for _, l := range lives {
+			c.t.Logf("%s: %s %v", c.cast, resource, l)
+		}
+	}
 }
 
 // parseTimeline makes lives of logs, logs[i] being that of node i+1, and says what is
 // wrong with them: a process that was silent, a monitor that found nothing where
 // it should, two lives at a time.
-func parseTimeline(begin time.Time, logs []string) (all timeline, err error) {
+func parseTimeline(begin time.Time, logs []string) (all []life, err error) {
 	for i, log := range logs {
 		lives, problem := parseKeeper(begin, i+1, log)
 		all, err = append(all, lives...), errors.Join(err, problem)
@@ -60,6 +90,7 @@ func parseTimeline(begin time.Time, logs []string) (all timeline, err error) {
 	return all, err
 }
 
+// parseKeeper reads what a resource wrote on one node.
 func parseKeeper(begin time.Time, node int, log string) (lives []life, err error) {
 	running := false
 	for line := range strings.Lines(log) {
