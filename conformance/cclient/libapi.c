@@ -5,7 +5,8 @@
  *
  * Commands, one a line; the answer to each ends with a line that is just a dot.
  *   v0|v1|vq|cfg FLAGS        opens the library and starts tracking; v0 and v1 are
- *                             libquorum's models; without FLAGS it only opens
+ *                             libquorum's models; without FLAGS it only opens; "old"
+ *                             opens v0 without a model
  *   track|stop LIBRARY FLAGS  starts or stops tracking
  *   close LIBRARY
  *   quorate                   quorum_getquorate
@@ -15,6 +16,9 @@
  *   shutdown FLAGS, reply FLAGS, local, addrs NODE, status NODE VERSION, links,
  *   kill NODE, reload, reopen
  *   quiet MS                  dispatches for so long
+ *   context LIBRARY           sets and gets it
+ *   wait LIBRARY MS           polls the library's descriptor
+ *   dispatch LIBRARY TYPE     one 1, all 2, one without waiting 4
  *
  * Notifications:
  *   v0 quorate Q VIEW           v1 quorate Q REP VIEW
@@ -22,9 +26,11 @@
  *   vq quorate Q NODE:STATE,... vq nodes REP MEMBERS      vq expected N
  *   cfg shutdown FLAGS
  */
+#include <arpa/inet.h>
 #include <corosync/cfg.h>
 #include <corosync/quorum.h>
 #include <corosync/votequorum.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -112,9 +118,12 @@ static void open_library(const char *name)
 	votequorum_callbacks_t c = {vq_quorate, vq_expected, vq_nodes};
 	corosync_cfg_callbacks_t cc = {cfg_shutdown};
 	uint32_t type = 9;
+	quorum_callbacks_t qc = {v0_quorate};
 	cs_error_t e;
 
-	if (strcmp(name, "v0") == 0)
+	if (strcmp(name, "old") == 0)
+		e = quorum_initialize(&v0, &qc, &type);
+	else if (strcmp(name, "v0") == 0)
 		e = quorum_model_initialize(&v0, QUORUM_MODEL_V0, (quorum_model_data_t *)&m0, &type, NULL);
 	else if (strcmp(name, "v1") == 0)
 		e = quorum_model_initialize(&v1, QUORUM_MODEL_V1, (quorum_model_data_t *)&m1, &type, NULL);
@@ -150,6 +159,39 @@ static void close_library(const char *name)
 		       : strcmp(name, "vq") == 0 ? votequorum_finalize(vq)
 						 : corosync_cfg_finalize(cfg);
 	printf("close %d\n", e);
+}
+
+static void context(const char *name)
+{
+	void *got = NULL;
+	cs_error_t set, get;
+
+	if (strcmp(name, "vq") == 0)
+		set = votequorum_context_set(vq, &told), get = votequorum_context_get(vq, &got);
+	else
+		set = quorum_context_set(name[1] == '0' ? v0 : v1, &told),
+		get = quorum_context_get(name[1] == '0' ? v0 : v1, (const void **)&got);
+	printf("context %d %d %s\n", set, get, got == &told ? "the same" : "another");
+}
+
+static void await(const char *name, int ms)
+{
+	struct pollfd p = {.fd = -1, .events = POLLIN};
+	cs_error_t e = strcmp(name, "v0") == 0 ? quorum_fd_get(v0, &p.fd)
+		       : strcmp(name, "v1") == 0 ? quorum_fd_get(v1, &p.fd)
+		       : strcmp(name, "vq") == 0 ? votequorum_fd_get(vq, &p.fd)
+						 : corosync_cfg_fd_get(cfg, &p.fd);
+	printf("wait %d ready %d\n", e, e == CS_OK ? poll(&p, 1, ms) : 0);
+}
+
+static void dispatch(const char *name, unsigned type)
+{
+	cs_dispatch_flags_t t = (cs_dispatch_flags_t)type;
+	cs_error_t e = strcmp(name, "v0") == 0 ? quorum_dispatch(v0, t)
+		       : strcmp(name, "v1") == 0 ? quorum_dispatch(v1, t)
+		       : strcmp(name, "vq") == 0 ? votequorum_dispatch(vq, t)
+						 : corosync_cfg_dispatch(cfg, t);
+	printf("dispatch %d\n", e);
 }
 
 static double now(void)
@@ -213,21 +255,37 @@ static void status(unsigned node, unsigned version)
 	printf("\n");
 }
 
+static void addresses(unsigned node)
+{
+	corosync_cfg_node_address_t addrs[8];
+	char text[INET6_ADDRSTRLEN];
+	int n = 0;
+	cs_error_t e = corosync_cfg_get_node_addrs(cfg, node, 8, &n, addrs);
+
+	printf("addrs %d", e);
+	for (int i = 0; e == CS_OK && i < n; i++) {
+		struct sockaddr_in *v4 = (struct sockaddr_in *)addrs[i].address;
+		struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)addrs[i].address;
+		const void *a = v4->sin_family == AF_INET ? (void *)&v4->sin_addr : (void *)&v6->sin6_addr;
+		printf(" %d %s", addrs[i].address_length, inet_ntop(v4->sin_family, a, text, sizeof text));
+	}
+	printf("\n");
+}
+
 static void command(const char *line)
 {
 	char word[20] = "", name[300] = "", other[300] = "";
 	unsigned a = 0, b = 0;
 	int n = 0;
 	votequorum_ring_id_t stale = told;
-	corosync_cfg_node_address_t addrs[8];
 
 	stale.seq++;
 	sscanf(line, "%19s %299s %299s", word, name, other);
 	a = (unsigned)atoi(name), b = (unsigned)atoi(other);
-	if (strcmp(word, "v0") == 0 || strcmp(word, "v1") == 0 || strcmp(word, "vq") == 0 || strcmp(word, "cfg") == 0) {
+	if (strcmp(word, "old") == 0 || strcmp(word, "v0") == 0 || strcmp(word, "v1") == 0 || strcmp(word, "vq") == 0 || strcmp(word, "cfg") == 0) {
 		open_library(word);
 		if (*name)
-			track(word, a);
+			track(strcmp(word, "old") ? word : "v0", a);
 	} else if (strcmp(word, "track") == 0) {
 		track(name, b);
 	} else if (strcmp(word, "stop") == 0) {
@@ -262,8 +320,7 @@ static void command(const char *line)
 	} else if (strcmp(word, "local") == 0) {
 		printf("local %d %u\n", corosync_cfg_local_get(cfg, &b), b);
 	} else if (strcmp(word, "addrs") == 0) {
-		int e = corosync_cfg_get_node_addrs(cfg, a, 8, &n, addrs);
-		printf("addrs %d %d\n", e, e == CS_OK ? n : 0);
+		addresses(a);
 	} else if (strcmp(word, "status") == 0) {
 		status(a, b);
 	} else if (strcmp(word, "links") == 0) {
@@ -274,6 +331,12 @@ static void command(const char *line)
 		printf("reload %d\n", corosync_cfg_reload_config(cfg));
 	} else if (strcmp(word, "reopen") == 0) {
 		printf("reopen %d\n", corosync_cfg_reopen_log_files(cfg));
+	} else if (strcmp(word, "context") == 0) {
+		context(name);
+	} else if (strcmp(word, "wait") == 0) {
+		await(name, (int)b);
+	} else if (strcmp(word, "dispatch") == 0) {
+		dispatch(name, b);
 	} else if (strcmp(word, "quiet") == 0) {
 		quiet(a);
 	} else {

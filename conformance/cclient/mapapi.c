@@ -5,11 +5,15 @@
  *
  * Commands, one a line; the answer to each ends with a line that is just a dot.
  * TYPE is the number of a type.
- *   map 0|1|N               opens a map; there is one at a time
+ *   map 0|1|N               opens a map; there is one at a time; "old" opens the first
+ *   context                 sets and gets it
+ *   wait MS                 polls the descriptor; dispatch TYPE: one 1, all 2, one without waiting 4
  *   set KEY TYPE LENGTH HEX the value's bytes, given to cmap_set with that length
  *   get KEY LENGTH          cmap_get into a buffer of that length
  *   size KEY                cmap_get without a buffer
  *   text KEY, u32 KEY       cmap_get_string, cmap_get_uint32
+ *   typed KEY TYPE NUMBER   sets and gets with the type's own functions; what a key of
+ *                           another type, TYPE+1, gives
  *   inc KEY, dec KEY, del KEY
  *   list PREFIX             an iteration; - for everything, of which only the count is told
  *   sweep PREFIX            deletes each key that an iteration comes to, and the one after it
@@ -22,6 +26,7 @@
  * Notifications: N EVENT KEY new TYPE:HEX old TYPE:HEX
  */
 #include <corosync/cmap.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +108,76 @@ static size_t bytes(const char *hex, unsigned char *to)
 	return n;
 }
 
+/* give and take are the functions of one type of number. */
+static cs_error_t give(const char *key, unsigned type, long long n)
+{
+	switch (type) {
+	case CMAP_VALUETYPE_INT8: return cmap_set_int8(h, key, (int8_t)n);
+	case CMAP_VALUETYPE_UINT8: return cmap_set_uint8(h, key, (uint8_t)n);
+	case CMAP_VALUETYPE_INT16: return cmap_set_int16(h, key, (int16_t)n);
+	case CMAP_VALUETYPE_UINT16: return cmap_set_uint16(h, key, (uint16_t)n);
+	case CMAP_VALUETYPE_INT32: return cmap_set_int32(h, key, (int32_t)n);
+	case CMAP_VALUETYPE_UINT32: return cmap_set_uint32(h, key, (uint32_t)n);
+	case CMAP_VALUETYPE_INT64: return cmap_set_int64(h, key, (int64_t)n);
+	case CMAP_VALUETYPE_UINT64: return cmap_set_uint64(h, key, (uint64_t)n);
+	case CMAP_VALUETYPE_FLOAT: return cmap_set_float(h, key, (float)n / 8);
+	case CMAP_VALUETYPE_DOUBLE: return cmap_set_double(h, key, (double)n / 8);
+	}
+	return cmap_set_string(h, key, "text");
+}
+
+static cs_error_t take(const char *key, unsigned type, double *n)
+{
+	int8_t i8 = 0; uint8_t u8 = 0; int16_t i16 = 0; uint16_t u16 = 0; int32_t i32 = 0;
+	uint32_t u32 = 0; int64_t i64 = 0; uint64_t u64 = 0; float f = 0; char *s = NULL;
+	cs_error_t e;
+
+	*n = 0;
+	switch (type) {
+	case CMAP_VALUETYPE_INT8: e = cmap_get_int8(h, key, &i8); *n = i8; return e;
+	case CMAP_VALUETYPE_UINT8: e = cmap_get_uint8(h, key, &u8); *n = u8; return e;
+	case CMAP_VALUETYPE_INT16: e = cmap_get_int16(h, key, &i16); *n = i16; return e;
+	case CMAP_VALUETYPE_UINT16: e = cmap_get_uint16(h, key, &u16); *n = u16; return e;
+	case CMAP_VALUETYPE_INT32: e = cmap_get_int32(h, key, &i32); *n = i32; return e;
+	case CMAP_VALUETYPE_UINT32: e = cmap_get_uint32(h, key, &u32); *n = u32; return e;
+	case CMAP_VALUETYPE_INT64: e = cmap_get_int64(h, key, &i64); *n = (double)i64; return e;
+	case CMAP_VALUETYPE_UINT64: e = cmap_get_uint64(h, key, &u64); *n = (double)u64; return e;
+	case CMAP_VALUETYPE_FLOAT: e = cmap_get_float(h, key, &f); *n = f; return e;
+	case CMAP_VALUETYPE_DOUBLE: return cmap_get_double(h, key, n);
+	}
+	e = cmap_get_string(h, key, &s);
+	*n = e == CS_OK ? (double)strlen(s) : 0;
+	free(s);
+	return e;
+}
+
+static void typed(const char *key, unsigned type, long long n)
+{
+	double got = 0;
+	cs_error_t e = give(key, type, n), other;
+
+	printf("typed %d", e);
+	e = take(key, type, &got);
+	other = take(key, type % CMAP_VALUETYPE_STRING + 1, &(double){0});
+	printf(" %d %.3f %d\n", e, e == CS_OK ? got : 0, other);
+}
+
+static void context(void)
+{
+	const void *got = NULL;
+	cs_error_t set = cmap_context_set(h, trackers), get = cmap_context_get(h, &got);
+
+	printf("context %d %d %s\n", set, get, got == trackers ? "the same" : "another");
+}
+
+static void await(int ms)
+{
+	struct pollfd p = {.fd = -1, .events = POLLIN};
+	cs_error_t e = cmap_fd_get(h, &p.fd);
+
+	printf("wait %d ready %d\n", e, e == CS_OK ? poll(&p, 1, ms) : 0);
+}
+
 static double now(void)
 {
 	struct timespec t;
@@ -121,7 +196,17 @@ static void command(const char *line)
 	sscanf(line, "%15s %399s %u %lu %399s", word, key, &a, &len, hex);
 	memset(value, 'v', sizeof value);
 	value[sizeof value - 1] = 0;
-	if (strcmp(word, "map") == 0) {
+	if (strcmp(word, "old") == 0) {
+		printf("open %d\n", cmap_initialize(&h));
+	} else if (strcmp(word, "typed") == 0) {
+		typed(key, a, (long long)len);
+	} else if (strcmp(word, "context") == 0) {
+		context();
+	} else if (strcmp(word, "wait") == 0) {
+		await(atoi(key));
+	} else if (strcmp(word, "dispatch") == 0) {
+		printf("dispatch %d\n", cmap_dispatch(h, (cs_dispatch_flags_t)atoi(key)));
+	} else if (strcmp(word, "map") == 0) {
 		printf("open %d\n", cmap_initialize_map(&h, (cmap_map_t)atoi(key)));
 	} else if (strcmp(word, "set") == 0) {
 		value[bytes(hex, value)] = hex[0] ? 0 : 'v';

@@ -22,6 +22,22 @@ var libraryScripts = []apiScript{
 		{"", "stop 2"}, {"", "ring 1"}, {"a", "quiet 300"}, {"a", "quorate"}, {"", "start 2"}, {"", "ring 1 2"}, {"a", "quiet 300"},
 		{"a", "close v0"}, {"a", "close v1"}, {"a", "close vq"},
 	}},
+	{name: "handles", calls: []call{
+		{"a", "quorate"}, {"a", "info 0"}, {"a", "local"}, {"a", "context v0"}, {"a", "context v1"}, {"a", "context vq"}, {"a", "wait v0 0"}, {"a", "wait vq 0"}, {"a", "wait cfg 0"}, {"a", "dispatch v0 4"}, {"a", "dispatch vq 4"}, {"a", "dispatch cfg 4"},
+		{"a", "close v0"}, {"a", "close vq"}, {"a", "close cfg"}, {"a", "track v0 1"}, {"a", "track vq 1"}, {"a", "track cfg 0"},
+		{"a", "old"}, {"a", "wait v0 0"}, {"a", "dispatch v0 4"}, {"a", "context v0"}, {"a", "track v0 1"}, {"a", "wait v0 1000"}, {"a", "dispatch v0 1"}, {"a", "wait v0 0"}, {"a", "dispatch v0 4"},
+		{"a", "v1"}, {"a", "context v1"}, {"a", "track v1 1"}, {"a", "wait v1 1000"}, {"a", "dispatch v1 4"}, {"a", "wait v1 0"}, {"a", "dispatch v1 4"}, {"a", "dispatch v1 4"},
+		{"a", "vq"}, {"a", "context vq"}, {"a", "track vq 1"}, {"a", "wait vq 1000"}, {"a", "dispatch vq 1"}, {"a", "dispatch vq 2"}, {"a", "wait vq 0"}, {"a", "dispatch vq 4"},
+		{"a", "cfg"}, {"a", "wait cfg 0"}, {"a", "dispatch cfg 4"}, {"a", "dispatch cfg 2"},
+		{"a", "close v0"}, {"a", "close v0"}, {"a", "close v1"}, {"a", "close vq"}, {"a", "close vq"}, {"a", "close cfg"}, {"a", "close cfg"}, {"a", "dispatch v0 4"}, {"a", "info 0"}, {"a", "context vq"},
+	}},
+	{name: "the daemon goes", calls: []call{
+		{"c", "v0 2"}, {"c", "v1 2"}, {"c", "vq 2"}, {"c", "cfg 0"}, {"c", "quiet 100"}, {"d", "cfg"}, {"", "kill 2"}, {"", "ring 1"},
+		{"c", "wait v0 500"}, {"c", "wait vq 500"}, {"c", "wait cfg 500"}, {"c", "dispatch v0 4"}, {"c", "dispatch v1 2"}, {"c", "dispatch vq 1"}, {"c", "dispatch cfg 4"},
+		{"c", "quorate"}, {"c", "info 0"}, {"c", "local"}, {"c", "stop v0"}, {"c", "stop vq"}, {"c", "stop cfg"}, {"c", "expected 2"}, {"d", "addrs 1"}, {"d", "shutdown 0"},
+		{"c", "close v0"}, {"c", "close v1"}, {"c", "close vq"}, {"c", "close cfg"}, {"e", "v1"}, {"e", "vq"}, {"e", "cfg"}, {"e", "old"},
+		{"", "start 2"}, {"", "ring 1 2"}, {"c", "v1 1"}, {"c", "quiet 100"}, {"c", "info 0"}, {"c", "vq"}, {"c", "info 0"}, {"c", "close v1"}, {"c", "close vq"},
+	}},
 	{name: "votes", calls: []call{
 		{"a", "vq 3"}, {"a", "quiet 50"}, {"a", "info 0"}, {"a", "info 1"}, {"a", "info 2"}, {"a", "info 9"}, {"c", "vq 2"}, {"c", "info 0"}, {"c", "info 1"},
 		{"a", "expected 1"}, {"a", "expected 3"}, {"a", "quiet 200"}, {"c", "quiet 200"}, {"a", "info 0"}, {"c", "info 0"}, {"a", "expected 9"},
@@ -48,6 +64,9 @@ var libraryScripts = []apiScript{
 		{"c", "cfg 0"}, {"d", "cfg 0"}, {"e", "cfg 0"}, {"e", "!shutdown 0"}, {"c", "quiet 100"}, {"c", "reply 1"}, {"d", "close cfg"}, {"e", "answer"},
 		{"", "ended 2"}, {"", "ring 1"}, {"", "start 2"}, {"", "ring 1 2"},
 		{"c", "close cfg"}, {"c", "cfg 0"}, {"e", "close cfg"}, {"e", "cfg"}, {"e", "shutdown 2"}, {"", "ended 2"}, {"", "ring 1"}, {"", "start 2"}, {"", "ring 1 2"},
+	}},
+	{name: "killed", calls: []call{
+		{"a", "cfg"}, {"c", "cfg 0"}, {"a", "kill 2"}, {"", "ended 2"}, {"", "ring 1"}, {"c", "wait cfg 500"}, {"c", "local"}, {"a", "kill 2"}, {"", "start 2"}, {"", "ring 1 2"}, {"c", "close cfg"}, {"a", "close cfg"},
 	}},
 }
 
@@ -96,6 +115,18 @@ var mapScripts = []apiScript{
 		{"a", "set k.x 2 1 01"}, {"a", "set k.x.a 2 1 01"}, {"a", "set k.x.b 2 1 01"}, {"a", "set k.x.a.a 2 1 01"}, {"a", "sweep k.x"}, {"a", "list k.x"},
 		{"a", "next 0"}, {"a", "next 77"}, {"a", "end 0"}, {"a", "end 77"}, {"a", "sweep k."}, {"a", "list k."}, {"a", "close"}, {"a", "close"}, {"a", "get k.x 1"},
 	}},
+	{name: "types", calls: []call{
+		{"a", "context"}, {"a", "wait 0"}, {"a", "dispatch 4"}, {"a", "get k.x 1"}, {"a", "old"}, {"a", "context"}, {"a", "wait 0"}, {"a", "dispatch 4"}, {"a", "dispatch 2"},
+		{"a", "typed k.1 1 100"}, {"a", "typed k.2 2 200"}, {"a", "typed k.3 3 30000"}, {"a", "typed k.4 4 60000"}, {"a", "typed k.5 5 2000000000"}, {"a", "typed k.6 6 4000000000"},
+		{"a", "typed k.7 7 4000000000000"}, {"a", "typed k.8 8 9000000000000"}, {"a", "typed k.9 9 12345"}, {"a", "typed k.10 10 123456789"}, {"a", "typed k.11 11 0"}, {"a", "list k."},
+		{"a", "typed totem.version 6 3"}, {"a", "typed n 6 3"}, {"a", "track k.1 7"}, {"a", "wait 0"}, {"a", "dispatch 4"}, {"a", "typed k.1 1 5"}, {"a", "wait 100"}, {"a", "dispatch 1"}, {"a", "wait 0"}, {"a", "dispatch 4"},
+		{"a", "typed k.1 4 5"}, {"a", "typed k.1 5 6"}, {"a", "dispatch 4"}, {"a", "dispatch 4"}, {"a", "dispatch 4"}, {"a", "untrack 0"}, {"a", "sweep k."}, {"a", "close"}, {"a", "context"}, {"a", "dispatch 4"}, {"a", "wait 0"},
+	}},
+	{name: "the daemon goes", calls: []call{
+		{"c", "map 0"}, {"c", "track - 15"}, {"c", "typed k.1 1 1"}, {"d", "map 1"}, {"d", "track stats.pg.msg_reserved 2"}, {"", "kill 2"}, {"", "ring 1"},
+		{"c", "wait 100"}, {"d", "wait 100"}, {"d", "dispatch 4"}, {"c", "get k.1 1"}, {"c", "set k.1 1 1 01"}, {"c", "list k."}, {"c", "untrack 0"}, {"c", "close"}, {"d", "close"}, {"e", "map 0"},
+		{"", "start 2"}, {"", "ring 1 2"}, {"c", "map 0"}, {"c", "get k.1 1"}, {"c", "list k."}, {"c", "close"},
+	}},
 	{name: "trackers", calls: []call{
 		{"a", "map 0"}, {"b", "map 0"}, {"a", "track k.x 7"}, {"a", "track k. 15"}, {"a", "track k.x 1"}, {"a", "track k.x 4"}, {"a", "track - 15"}, {"a", "track - 7"}, {"a", "track k.x 0"}, {"a", "track k.x 16"},
 		{"a", "track k.x 8"}, {"a", "track k.x 7"}, {"a", "track ab 15"}, {"a", "track a*b 7"},
@@ -123,10 +154,12 @@ func TestLibraries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	binary = traced(t, binary, "quorum", "votequorum", "cfg")
 	maps, err := lab.BuildClient(dir, "mapapi", "cmap")
 	if err != nil {
 		t.Fatal(err)
 	}
+	maps = traced(t, maps, "cmap")
 	for _, k := range []struct {
 		name, quorum string
 		scripts      []apiScript
