@@ -36,29 +36,26 @@ func logOptions(c *conf.Config, stderr io.Writer) logs.Options {
 	o := logs.Options{
 		Syslog: l.Top.Syslog, Facility: facilities[l.Facility], Timestamp: timestamps[l.Timestamp],
 		FileLine: l.FileLine, Function: l.FunctionName, Blackbox: l.Blackbox,
-		Target: logTarget(l.Top, l.Top), Subsystems: map[string]logs.Target{},
+		Target: logTarget(l.Top), Subsystems: map[string]logs.Target{},
 	}
 	if l.Top.Stderr {
 		o.Stderr = stderr
 	}
 	for name, s := range l.Subsystems {
-		o.Subsystems[name] = logTarget(s, l.Top)
+		o.Subsystems[name] = logTarget(s)
 	}
 	return o
 }
 
-// logTarget turns the settings of a subsystem, or of all others, into levels. A
-// subsystem without a file of its own shares the one of all others, on or off.
-func logTarget(s, top conf.LogTarget) logs.Target {
+// logTarget turns the settings of a subsystem, or of all others, into levels. In the
+// reference a subsystem that wants nothing in the file which it shares with others
+// has it closed for all of them; here it means itself.
+func logTarget(s conf.LogTarget) logs.Target {
 	t := logs.Target{Level: levels[s.FilePriority], SyslogLevel: levels[s.SyslogPriority]}
 	if level, ok := debugLevels[s.Debug]; ok {
 		t.Level, t.SyslogLevel = level, level
 	}
-	on := s.ToFile
-	if s.File == top.File {
-		on = top.ToFile
-	}
-	if on {
+	if s.ToFile {
 		t.File = s.File
 	}
 	return t

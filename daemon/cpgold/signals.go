@@ -45,7 +45,7 @@ func takeSignals(n *node.Node, dump func()) (stop func()) {
 // dieOf ends the process as the signal would have, with the stacks of all goroutines
 // on stderr and a core file where those are kept.
 func dieOf(s syscall.Signal) {
-	signal.Reset(s)
+	signal.Reset() // QUIT too: the runtime stops its threads with it
 	debug.SetTraceback("crash")
 	syscall.Kill(os.Getpid(), s)
 }

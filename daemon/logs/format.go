@@ -19,6 +19,16 @@ func (t Timestamp) write(b *bytes.Buffer, at time.Time) {
 	}
 }
 
+// syslogBlanks begin a line of syslog's: the reference takes priority and time away
+// and leaves the blanks behind them (exec/logsys.c:logsys_format_set), which patterns
+// that read such lines have learnt.
+func (t Timestamp) syslogBlanks(b *bytes.Buffer) {
+	if t != NoTime {
+		b.WriteByte(' ')
+	}
+	b.WriteByte(' ')
+}
+
 // body is what every destination gets of a line
 // (exec/logconfig.c:corosync_main_config_format_set).
 func (o *Options) body(b *bytes.Buffer, l line) {

@@ -8,7 +8,7 @@
 //
 //	Nov 22 08:10:47.510 notice  [QUORUM] Members[1]: 1                        stderr
 //	Nov 22 08:10:47.510 [3783] host cpgold notice  [QUORUM] Members[1]: 1     a file
-//	[QUORUM] Members[1]: 1                                                    syslog, which has the rest
+//	  [QUORUM] Members[1]: 1                                                  syslog, which has the rest
 //	... [TOTEM ] trace.go:tell:46 ...                                         with fileline and function_name
 //
 // The name is what this program was called by ([Program]). Every subsystem may have
@@ -167,6 +167,7 @@ func (w *Writer) write(buf *bytes.Buffer, l line) {
 	}
 	if opt.Syslog && l.level >= t.SyslogLevel {
 		buf.Reset()
+		opt.Timestamp.syslogBlanks(buf)
 		opt.body(buf, l)
 		w.to.syslog.send(priority(l.level), buf.String())
 	}
