@@ -2,6 +2,7 @@ package live
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -217,6 +218,105 @@ func TestAPI(t *testing.T) {
 	}
 	all := grown(t, lab.Options{}, lab.Ring{Transport: "knet", Token: 1000}, asked("ss", "os", "so", "oo")...)
 	perform(t, all, binary, apiScripts)
+}
+
+// socketCrowd is the wall that C clients stand behind: beyond 128 members their
+// stack is overrun. Where nobody is told, stock's go on, and the script ends.
+var socketCrowd = apiScript{name: "a crowd", calls: []call{
+	{"a", "init 0 v1"}, {"a", "init 1 v1"}, {"c", "init 0 v1"}, {"c", "join 0 g"}, {"c", "events 0 1"},
+	{"a", "join 0 g"}, {"a", "events 0 1"}, {"c", "events 0 1"}, {"a", "crowd 126 g"}, {"a", "mcast 0 1 100"}, {"a", "skip 0 127"}, {"c", "skip 0 127"},
+	{"a", "members 0 g"}, {"c", "members 0 g"}, {"a", "finalize 0"}, {"c", "finalize 0"},
+	{"b", "crowd 2 g"}, {"b", "crowd 1 g"}, {"b", "disperse"}, {"a", "disperse"}, {"b", "init 0 v1"}, {"b", "join 0 g"}, {"b", "quiet 0 300"}, {"b", "finalize 0"}, {"a", "finalize 1"},
+}, differs: map[call]string{
+	{"b", "crowd 1 g"}: "stock lets a 129th in, whom clients have no room for",
+}}
+
+// TestSockets plays a choice of the scripts where clients and daemons speak by
+// libqb's other transport.
+func TestSockets(t *testing.T) {
+	if err := lab.Available(); err != nil {
+		t.Skip(err)
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	var all []*cluster
+	for _, cast := range asked("ss", "oo") {
+		c := newCluster(t, cast, lab.Options{}, lab.Ring{Transport: "knet", Token: 1000})
+		c.conf += "system {\n  qb_ipc_type: socket\n}\n"
+		all = append(all, c)
+	}
+	each(t, all, func(_ int, c *cluster) error { return c.grow() })
+	// The library tells more of an address than the daemon told it, which is
+	// what the program's stack held.
+	library := chosen(t, libraryScripts, "votes", "cfg")
+	library[1] = library[1].without("addrs ")
+	for _, k := range []struct {
+		program string
+		links   []string
+		from    []apiScript
+		names   []string
+	}{
+		{"cpgapi", nil, apiScripts, []string{"handles", "not joined", "join and leave", "messages", "long messages", "slow reader", "zero copy", "ends", "iterations", "a node goes"}},
+		{"cpgapi", nil, []apiScript{socketCrowd}, []string{"a crowd"}},
+		{"libapi", []string{"quorum", "votequorum", "cfg"}, library, []string{"votes", "cfg"}},
+		{"mapapi", []string{"cmap"}, mapScripts, []string{"values", "trackers", "statistics"}},
+	} {
+		binary, err := lab.BuildClient(dir, k.program, k.links...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		perform(t, all, binary, chosen(t, k.from, k.names...))
+	}
+	for _, c := range all {
+		h := c.Hosts[0] // the other one's daemon was killed
+		left := c.shared(t, h)
+		for deadline := time.Now().Add(5 * time.Second); len(left) > 0 && time.Now().Before(deadline); left = c.shared(t, h) {
+			time.Sleep(20 * time.Millisecond)
+		}
+		if len(left) > 0 {
+			t.Errorf("%s: clients are gone, and have left %q", c.cast, left)
+		}
+	}
+}
+
+// clientFile is what belongs to one client in shared memory.
+var clientFile = regexp.MustCompile(`^(qb-\d+-\d+-\d+-|corosync_zerocopy-)`)
+
+// shared is what is there of clients beside a host.
+func (c *cluster) shared(t *testing.T, h *lab.Host) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(h.Shm())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if clientFile.MatchString(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// chosen are the scripts of these names.
+func chosen(t *testing.T, from []apiScript, names ...string) (scripts []apiScript) {
+	t.Helper()
+	for _, s := range from {
+		if slices.Contains(names, s.name) {
+			scripts = append(scripts, s)
+		}
+	}
+	if len(scripts) != len(names) {
+		t.Fatalf("%d scripts of %v", len(scripts), names)
+	}
+	return scripts
+}
+
+// without is a script that lacks some calls.
+func (s apiScript) without(command string) apiScript {
+	s.calls = slices.DeleteFunc(slices.Clone(s.calls), func(k call) bool {
+		return strings.HasPrefix(k.command, command)
+	})
+	return s
 }
 
 // perform plays scripts in clusters, of which the first is the reference's.

@@ -45,11 +45,8 @@ func (c *clients) init(n *Node) (err error) {
 
 // listen opens the services' sockets, in the reference's order.
 func (c *clients) listen() error {
-	if n, err := c.server.Sweep("cmap", "cfg", "cpg", "quorum", "votequorum"); err != nil {
-		c.n.log.Warn("can't look for shared memory of dead daemons: " + err.Error())
-	} else if n > 0 {
-		c.n.log.Info(fmt.Sprintf("removed the shared memory of %d connections to dead daemons", n))
-	}
+	c.sweep()
+	c.n.After(sweepAgain, c.sweep) // what was too young at a quick restart
 	for _, id := range []service.ID{service.CMAP, service.CFG, service.CPG, service.Votequorum, service.Quorum} {
 		s := c.n.slot(id)
 		if s == nil || len(s.requests) == 0 {
@@ -64,6 +61,19 @@ func (c *clients) listen() error {
 		logs.Subsystem(c.n.log, "QB").Info("server name: " + s.Name())
 	}
 	return nil
+}
+
+// sweepAgain is when all is old enough that died before the start; see
+// [ipc.Server.Sweep].
+const sweepAgain = 12 * time.Second
+
+func (c *clients) sweep() {
+	n, err := c.server.Sweep("cmap", "cfg", "cpg", "quorum", "votequorum")
+	if err != nil {
+		c.n.log.Warn("can't look for shared memory of dead daemons: " + err.Error())
+	} else if n > 0 {
+		c.n.log.Info(fmt.Sprintf("removed the shared memory of %d connections to dead daemons", n))
+	}
 }
 
 // openZeroCopy takes a client's file to send messages from.
