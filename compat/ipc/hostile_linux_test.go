@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -335,18 +336,27 @@ func testNoDescriptors(t *testing.T, via ipc.Transport) {
 	call(t, dial(t, name), "again")
 }
 
-// TestNoLeaks connects and disconnects many times, in many ways.
+// TestNoLeaks connects and disconnects a thousand times, in many ways, and holds
+// 200 connections at once.
 func TestNoLeaks(t *testing.T) { overBoth(t, testNoLeaks) }
 
 func testNoLeaks(t *testing.T, via ipc.Transport) {
 	e := newEcho()
 	opt := ipc.Options{Transport: via, Dir: shmDir(t)}
 	l, name := serve(t, e, opt)
-	keep := dial(t, name)
+	small := func() *client.Conn {
+		c, err := client.Dial(name, client.Options{ForceFile: "/nonexistent", MaxMessage: 20_000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	keep := small()
+	defer keep.Close()
 	call(t, keep, "x")
-	files, maps := openFiles(t), mappings(t, opt.Dir)
-	for i := range 200 {
-		c := dial(t, name)
+	files, maps, routines := openFiles(t), mappings(t, opt.Dir), runtime.NumGoroutine()
+	for i := range 1000 {
+		c := small()
 		switch i % 5 {
 		case 0:
 			call(t, c, "x")
@@ -360,8 +370,19 @@ func testNoLeaks(t *testing.T, via ipc.Transport) {
 		c.Close()
 		e.await(t)
 	}
+	var held []*client.Conn
+	for range 200 {
+		held = append(held, small())
+	}
+	for _, c := range held {
+		call(t, c, "held")
+	}
+	for _, c := range held {
+		c.Close()
+		e.await(t)
+	}
 	eventually(t, "everything is given back", func() bool {
-		return openFiles(t) == files && mappings(t, opt.Dir) == maps && len(list(t, opt.Dir)) == 1
+		return openFiles(t) == files && mappings(t, opt.Dir) == maps && runtime.NumGoroutine() <= routines && len(list(t, opt.Dir)) == 1
 	})
 	l.Do(func() {
 		if st := l.Server.Stats(); st.Active != 1 || st.QueuedBytes != 0 || st.Malformed == 0 {
