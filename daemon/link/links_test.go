@@ -13,6 +13,9 @@ func TestLinkComesUp(t *testing.T) {
 	s := newSim(t, 2, 1, nil)
 	// Pings at 0, 0.8, 1.6 s: with pong_count 2 the third pong brings the link up.
 	s.run(1599 * time.Millisecond)
+	if st, _ := s.node(1).Status(2, 0); st.MTU != 522 || st.Connected {
+		t.Errorf("before the link is up, status %+v, want MTU 522", st)
+	}
 	if len(s.node(1).log) != 0 {
 		t.Fatalf("too early: %v", s.node(1).log)
 	}

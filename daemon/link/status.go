@@ -33,9 +33,23 @@ func (l *Links) Status(h HostID, id LinkID) (s LinkStatus, ok bool) {
 	return LinkStatus{
 		Host: h, Link: id, Local: k.Local, Remote: k.Remote,
 		Enabled: true, Connected: k.up, Priority: k.Priority,
-		MTU: l.dataMTU(k), PathMTU: k.probe.path,
+		MTU: l.shownMTU(k), PathMTU: k.probe.path,
 		LinkStats: k.stats,
 	}, true
+}
+
+// shownMTU is the link's data MTU as the reference tells it: while nothing is
+// known of the path, what the least packet of its IP version carries
+// (libknet/links.c: knet_link_set_config). Nothing is sent by that number.
+func (l *Links) shownMTU(k *link) int {
+	if l.manualMTU != 0 || k.probe.path != 0 {
+		return l.dataMTU(k)
+	}
+	least := 576
+	if !k.addr.Is4() {
+		least = 1280
+	}
+	return l.keys.tx().DataMTU(least - k.overhead)
 }
 
 // Loop is the link to this node itself as the reference has it: there is
