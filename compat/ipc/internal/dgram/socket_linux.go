@@ -36,10 +36,13 @@ func MakeName(base, suffix string) (n Name, err error) {
 		return n, fmt.Errorf("socket name %s-%s: %w", base, suffix, unix.ENAMETOOLONG)
 	}
 	n.sa.Family = unix.AF_UNIX
-	for i, c := range []byte(base + "-" + suffix) {
-		n.sa.Path[1+i] = int8(c)
-	}
+	copy(n.path()[1:], base+"-"+suffix)
 	return n, nil
+}
+
+// path is the whole of sun_path, whose elements have a sign on some machines.
+func (n *Name) path() []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&n.sa.Path)), len(n.sa.Path))
 }
 
 // Credentials are a datagram's sender's, as the kernel attached them.
