@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -235,4 +236,45 @@ func TestEnds(t *testing.T) {
 			t.Logf("%+v", got[1])
 		})
 	}
+}
+
+// TestSchedulerMiss stops daemons for longer than they may be: both tell of it.
+func TestSchedulerMiss(t *testing.T) {
+	both := pair(t, lab.Ring{Transport: "knet", Token: 1000})
+	numbers := regexp.MustCompile(`= \d+(\.\d+)?|@\d+|for \d+\.\d{4} ms`)
+	got := make([][]string, len(both))
+	each(t, both, func(i int, c *cluster) error {
+		if err := c.grow(); err != nil {
+			return err
+		}
+		h := c.Hosts[0]
+		for range 2 {
+			time.Sleep(500 * time.Millisecond) // it looks every third of a second
+			if err := h.Send(syscall.SIGSTOP); err != nil {
+				return err
+			}
+			time.Sleep(1500 * time.Millisecond)
+			if err := h.Send(syscall.SIGCONT); err != nil {
+				return err
+			}
+		}
+		time.Sleep(500 * time.Millisecond)
+		say := func(text string) {
+			got[i] = append(got[i], strings.Split(numbers.ReplaceAllString(text, "N"), "\n")...)
+		}
+		say(c.tool(1, "corosync-cmapctl", "-m", "stats", "stats.schedmiss."))
+		say(c.tool(1, "corosync-cmapctl", "-C", "schedmiss"))
+		say(c.tool(1, "corosync-cmapctl", "-m", "stats", "stats.schedmiss."))
+		b, err := os.ReadFile(h.LogFile())
+		for line := range strings.Lines(string(b)) {
+			if strings.Contains(line, "was not scheduled") {
+				say(logStamp.ReplaceAllString(line, ""))
+			}
+		}
+		return err
+	})
+	if d := cmp.Diff(got[0], got[1]); d != "" || !strings.Contains(strings.Join(got[1], "\n"), "stats.schedmiss.1.delay (flt) N") {
+		t.Errorf("stock (-), ours (+):\n%s", d)
+	}
+	t.Log(strings.Join(got[1], "\n"))
 }

@@ -47,6 +47,7 @@ type Node struct {
 	looped    [][]byte // packets to oneself, received after the present effects
 	relooped  [][]byte // looped's array in the next turn
 	timers    timers
+	missed    schedmiss
 	tasks     tasks
 
 	phase     phase
@@ -230,6 +231,7 @@ func (n *Node) Run() int {
 	}
 	n.startSoon()
 	n.keepAlive()
+	n.watchSchedule()
 	for n.failure == nil && !n.stopping {
 		if err := n.turn(); err != nil {
 			n.fail(exitFatal, err)

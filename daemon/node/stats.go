@@ -46,12 +46,14 @@ func (s stats) Clear(what string) {
 		if k, ok := s.n.transport.(interface{ ClearStats() }); ok {
 			k.ClearStats()
 		}
+	case "schedmiss":
+		s.n.clearMisses()
 	}
 }
 
 func (s stats) all() iter.Seq2[string, cmap.Value] {
 	return func(yield func(string, cmap.Value) bool) {
-		_ = s.totem(yield) && s.links(yield) && s.clients(yield) && s.dropped(yield)
+		_ = s.totem(yield) && s.links(yield) && s.clients(yield) && s.misses(yield) && s.dropped(yield)
 	}
 }
 
