@@ -1,0 +1,216 @@
+package core
+
+import "time"
+
+// Send takes a message of the application's, or says ErrFull; then the payload
+// stays the caller's.
+func (c *Core) Send(now time.Duration, p Payload, out *Output) error {
+	if c.waiting > 0 && c.waiting+p.Len() > c.cfg.Window {
+		c.full = true
+		return ErrFull
+	}
+	c.queue.push(outgoing{payload: p, size: p.Len()})
+	c.waiting += p.Len()
+	c.advance(now, out)
+	return nil
+}
+
+// Waiting is how many bytes of own messages have no place in the order yet.
+func (c *Core) Waiting() int { return c.waiting }
+
+// Ring is the message that is to be sent in the ring next, nil if there is none:
+// the oldest one, if no view is on, or if the ring is its way.
+func (c *Core) Ring() Payload {
+	if c.queue.len() == 0 || c.numbered > c.popped {
+		return nil
+	}
+	if first := c.queue.at(0); c.off() || c.byRing(first) {
+		return first.payload
+	}
+	return nil
+}
+
+// byRing reports whether a message travels in the ring if nothing is before it:
+// a small one costs less there, one that is too large has no other way.
+func (c *Core) byRing(m *outgoing) bool {
+	return m.size <= c.cfg.SmallLimit || m.size > c.cfg.LargeLimit
+}
+
+// RingSent says that the daemon has taken the message that Ring gave. The
+// payload is the caller's again.
+func (c *Core) RingSent(now time.Duration, out *Output) {
+	c.pop(out)
+	c.advance(now, out)
+}
+
+// pop takes the oldest message out of the queue.
+func (c *Core) pop(out *Output) {
+	c.waiting -= c.queue.pop().size
+	c.popped++
+	c.numbered, c.asked = max(c.numbered, c.popped), max(c.asked, c.popped)
+	for _, p := range c.peers { // an inline message may be before what it holds
+		p.next, p.heldAt = max(p.next, c.popped), max(p.heldAt, c.popped)
+	}
+	if c.full && c.waiting < c.cfg.Window {
+		c.full = false
+		out.add(Effect{Kind: Room})
+	}
+}
+
+// own is the message at a position.
+func (c *Core) own(position uint64) *outgoing { return c.queue.at(int(position - c.popped)) }
+
+// end of the queue, as a position.
+func (c *Core) newest() uint64 { return c.popped + uint64(c.queue.len()) }
+
+// advance does what can be done now with the queue: number messages, transmit
+// them, submit those that all others hold.
+func (c *Core) advance(now time.Duration, out *Output) {
+	if c.off() {
+		return
+	}
+	c.number(now)
+	c.transmit(out)
+	c.submit(out)
+}
+
+// number gives messages their numbers in the view. The oldest may go in the ring
+// instead, if that is its way. A small one behind others can't, as it could be
+// ordered before them; one too large to be held waits until it is the oldest,
+// and all behind it wait too.
+func (c *Core) number(now time.Duration) {
+	for ; c.numbered < c.newest(); c.numbered++ {
+		m := c.own(c.numbered)
+		if c.byRing(m) && (c.numbered == c.popped || m.size > c.cfg.LargeLimit) {
+			return
+		}
+		m.seq, m.inline = c.next, m.size <= c.cfg.SmallLimit
+		c.next++
+		if m.inline {
+			continue
+		}
+		for _, p := range c.peers {
+			if !c.lacks(p) {
+				p.since = now
+			}
+		}
+		c.last = m.seq
+	}
+}
+
+// transmit sends each peer what it was not sent, as far as it takes it. Those
+// that come to a message together are sent it together.
+func (c *Core) transmit(out *Output) {
+	for {
+		at := c.numbered
+		for _, p := range c.peers {
+			if c.ready(p) {
+				at = min(at, p.next)
+			}
+		}
+		if at == c.numbered {
+			return
+		}
+		m := c.own(at)
+		begin := len(out.members)
+		for _, p := range c.peers {
+			if p.next == at && c.ready(p) {
+				p.next++
+				p.sent += uint64(m.size)
+				out.members = append(out.members, p.Member)
+			}
+		}
+		to := out.members[begin:len(out.members):len(out.members)]
+		out.add(Effect{Kind: Transmit, To: to, View: c.view, Seq: m.seq, Payload: m.payload})
+	}
+}
+
+// ready reports whether the next message for a peer can be transmitted now, and
+// passes over those that need not be.
+func (c *Core) ready(p *peer) bool {
+	for p.next < c.numbered && c.own(p.next).inline {
+		p.next++
+	}
+	return p.up && p.next < c.numbered && p.sent+uint64(c.own(p.next).size) <= p.limit
+}
+
+// submit asks for the order of what all others hold.
+func (c *Core) submit(out *Output) {
+	held := c.next
+	for _, p := range c.peers {
+		held = min(held, p.held)
+	}
+	for c.asked < c.numbered {
+		m := c.own(c.asked)
+		if m.inline {
+			out.add(Effect{Kind: SubmitInline, View: c.view, Seq: m.seq, Payload: m.payload})
+			c.asked++
+			continue
+		}
+		n := uint32(0)
+		for ; c.asked < c.numbered; c.asked++ {
+			if next := c.own(c.asked); next.inline || next.seq > held {
+				break
+			}
+			n++
+		}
+		if n == 0 {
+			return
+		}
+		out.add(Effect{Kind: Submit, View: c.view, Seq: m.seq, Count: n})
+	}
+}
+
+// PeerUp says that messages can be transmitted to a member of the view. What it
+// does not hold, as far as it said, is transmitted, perhaps again.
+func (c *Core) PeerUp(now time.Duration, m Member, v View, out *Output) {
+	p := c.peer(m)
+	if p == nil || v != c.view {
+		return
+	}
+	p.up, p.next, p.sent = true, p.heldAt, p.heldBytes
+	c.advance(now, out)
+}
+
+// PeerDown says that nothing can be transmitted to it until the next PeerUp.
+func (c *Core) PeerDown(m Member) {
+	if p := c.peer(m); p != nil {
+		p.up = false
+	}
+}
+
+// Held says that a member holds all messages up to number seq, and takes limit
+// bytes, counted from the view's beginning. Neither is ever taken back.
+func (c *Core) Held(now time.Duration, m Member, v View, seq, limit uint64, out *Output) {
+	p := c.peer(m)
+	if p == nil || v != c.view {
+		return
+	}
+	if seq > p.held && seq < c.next || limit > p.limit {
+		p.since = now
+	}
+	p.limit = max(p.limit, limit)
+	if seq < c.next { // it can't hold what was not sent
+		p.held = max(p.held, seq)
+	}
+	for ; p.heldAt < c.numbered; p.heldAt++ {
+		m := c.own(p.heldAt)
+		if !m.inline {
+			if m.seq > p.held {
+				break
+			}
+			p.heldBytes += uint64(m.size)
+		}
+	}
+	if p.next < p.heldAt { // it holds what was transmitted over an earlier connection
+		p.next, p.sent = p.heldAt, p.heldBytes
+	}
+	c.advance(now, out)
+}
+
+// Progress says that a part of a message reached a member.
+func (c *Core) Progress(now time.Duration, m Member) {
+	if p := c.peer(m); p != nil {
+		p.since = now
+	}
+}
