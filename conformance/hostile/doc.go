@@ -21,7 +21,8 @@
 //	fuzz_test.go     FuzzNode: the same, led by the fuzzer
 //
 // The others need root and skip without it (package lab). A daemon of ours among
-// stock ones is flooded (live_net_test.go), has bad clients (live_client_test.go)
+// stock ones is flooded (live_net_test.go), has bad clients (live_client_test.go) and
+// many (live_leak_test.go)
 // and is started with configurations that are none (config_test.go). It must live
 // within its bounds, stay a member where it can, keep its log short and be idle
 // afterwards; good clients must not notice.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 
 	"cpgol/daemon/cmap"
@@ -22,6 +23,7 @@ func (n *Node) LogState() {
 	}
 	say("%v, %s, ring %v of nodes %v", n.engine.State(), state, n.engine.Ring(), n.engine.Members())
 	say("send queue %d%% full, %d packets to oneself, %d timers", n.engine.QueueLevel(), len(n.looped), len(n.timers.heap))
+	say("%d goroutines", runtime.NumGoroutine())
 	count := map[string]int{}
 	for _, c := range n.clients.all {
 		count[c.Name()]++
