@@ -10,6 +10,9 @@
  *   join|leave H NAME         NAME is its bytes; x*N stands for x N times, a
  *                             final ^ for a NUL that counts, - for no bytes
  *   mcast H COUNT SIZE TYPE VECTORS
+ *   once H SIZE               cpg_mcast_joined, without trying again
+ *   hurry H                   cpg_initialize until it succeeds; what it returned once
+ *                             there was somebody to connect to
  *   members H NAME            cpg_membership_get
  *   iterate H TYPE NAME       all of an iteration, then once more after its end
  *   next N, end N             cpg_iteration_next, _finalize with a bogus handle
@@ -293,6 +296,31 @@ static void zero(int i, size_t size)
 	printf("free %d\n", cpg_zcb_free(handle[i], buf));
 }
 
+static cs_error_t once(int i, size_t size)
+{
+	struct iovec v = {.iov_base = calloc(1, size + 1), .iov_len = size};
+	cs_error_t e = cpg_mcast_joined(handle[i], CPG_TYPE_AGREED, &v, 1);
+
+	free(v.iov_base);
+	return e;
+}
+
+static void hurry(int i)
+{
+	cpg_callbacks_t none = {.cpg_confchg_fn = confchg};
+	cs_error_t e = CS_ERR_LIBRARY, last = CS_ERR_LIBRARY;
+	double end = now() + 10;
+
+	printf("hurry");
+	for (; e != CS_OK && now() < end; usleep(1000)) {
+		e = cpg_initialize(&handle[i], &none);
+		if (e != last && e != CS_ERR_LIBRARY)
+			printf(" %d", e);
+		last = e;
+	}
+	printf("\n");
+}
+
 static cs_error_t zmcast(int i, void *buf, size_t size)
 {
 	cs_error_t e;
@@ -391,6 +419,10 @@ static void command(const char *line)
 		for (cs_error_t e = CS_OK; n > 0 && e == CS_OK; n--)
 			if ((e = mcast(i, size, a, b)) != CS_OK || n == 1)
 				printf("mcast %d\n", e);
+	} else if (sscanf(line, "once %*d %lu", &size) == 1) {
+		printf("mcast %d\n", once(i, size));
+	} else if (strcmp(word, "hurry") == 0) {
+		hurry(i);
 	} else if (sscanf(line, "members %*d %299s", text) == 1) {
 		members(i, parse(text));
 	} else if (sscanf(line, "iterate %*d %u %299s", &a, text) == 2) {

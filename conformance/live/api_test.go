@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"cpgol/compat/abi"
+	"cpgol/compat/ipc/client"
 	"cpgol/conformance/lab"
 )
 
@@ -22,13 +24,14 @@ type call struct {
 	command string
 }
 
-var hostOf = map[string]int{"a": 1, "b": 1, "c": 2, "d": 2, "e": 2}
+var hostOf = map[string]int{"a": 1, "b": 1, "f": 1, "m": 1, "n": 1, "v": 1, "c": 2, "d": 2, "e": 2}
 
 // An apiScript is calls in their order.
 type apiScript struct {
-	name    string
-	calls   []call
-	differs map[call]string // calls that are answered otherwise, and why
+	name     string
+	calls    []call
+	differs  map[call]string   // calls that are answered otherwise, and why
+	programs map[string]string // of processes that do not run the scripts' own
 }
 
 var apiScripts = []apiScript{
@@ -220,6 +223,43 @@ func TestAPI(t *testing.T) {
 	perform(t, all, binary, apiScripts)
 }
 
+// duringSync is what clients get while the ring synchronises, which a quorum
+// device can hold up: it is registered, and does not vote. Old connections wait,
+// or are told to try again if they can't; new ones get what needs no ring.
+var duringSync = apiScript{name: "synchronising", calls: []call{
+	{"v", "vq 3"}, {"v", "quiet 100"}, {"v", "register dev"}, {"v", "poll dev 1"}, {"v", "quiet 200"},
+	{"a", "init 0 v1"}, {"a", "join 0 g"}, {"a", "events 0 1"}, {"b", "init 0 v1"}, {"b", "join 0 h"}, {"b", "events 0 1"}, {"b", "zalloc 0 0 100"}, {"b", "init 2 v1"},
+	{"c", "init 0 v1"}, {"c", "join 0 g"}, {"c", "events 0 1"}, {"a", "events 0 1"}, {"m", "map 0"},
+	{"", "kill 2"}, {"v", "quiet 4000"}, {"v", "info 0"},
+	{"a", "once 0 10"}, {"a", "once 0 2000000"}, {"b", "!members 0 g"}, {"m", "!u32 totem.version"},
+	{"n", "map 0"}, {"n", "u32 totem.version"}, {"n", "set k.x 2 1 01"}, {"n", "list k."}, {"n", "del k.x"},
+	{"f", "init 0 v1"}, {"f", "state 0"}, {"f", "join 0 g"}, {"f", "members 0 h"}, {"f", "iterate 0 1 null"}, {"f", "leave 0 g"}, {"f", "once 0 10"},
+	{"v", "poll dev 1"}, {"", "ring 1"}, {"b", "answer"}, {"m", "answer"}, {"a", "events 0 1"}, {"a", "once 0 10"}, {"a", "events 0 1"},
+	{"b", "zmcast 0 0 50"}, {"b", "events 0 1"}, {"f", "join 0 g"}, {"f", "events 0 1"}, {"a", "events 0 1"}, {"a", "quiet 0 50"},
+	{"", "start 2"}, {"c", "finalize 0"}, {"d", "hurry 0"}, {"v", "quiet 3000"}, {"v", "poll dev 1"}, {"", "ring 1 2"}, {"d", "join 0 g"},
+	{"a", "events 0 1"}, {"a", "finalize 0"}, {"b", "finalize 0"}, {"f", "finalize 0"}, {"d", "finalize 0"}, {"v", "unregister dev"},
+}}
+
+// TestDuringSync holds what clients get then against stock's.
+func TestDuringSync(t *testing.T) {
+	if err := lab.Available(); err != nil {
+		t.Skip(err)
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	built := map[string]string{}
+	for program, links := range map[string][]string{"cpgapi": nil, "libapi": {"quorum", "votequorum", "cfg"}, "mapapi": {"cmap"}} {
+		var err error
+		if built[program], err = lab.BuildClient(dir, program, links...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script := duringSync
+	script.programs = map[string]string{"v": built["libapi"], "m": built["mapapi"], "n": built["mapapi"]}
+	all := grown(t, lab.Options{}, lab.Ring{Transport: "knet", Token: 1000, Quorum: deviceQuorum}, asked("ss", "oo")...)
+	perform(t, all, built["cpgapi"], []apiScript{script})
+}
+
 // socketCrowd is the wall that C clients stand behind: beyond 128 members their
 // stack is overrun. Where nobody is told, stock's go on, and the script ends.
 var socketCrowd = apiScript{name: "a crowd", calls: []call{
@@ -267,6 +307,7 @@ func TestSockets(t *testing.T) {
 		}
 		perform(t, all, binary, chosen(t, k.from, k.names...))
 	}
+	each(t, all, func(_ int, c *cluster) error { return c.Hosts[0].Do(askOverSockets) })
 	for _, c := range all {
 		h := c.Hosts[0] // the other one's daemon was killed
 		left := c.shared(t, h)
@@ -277,6 +318,28 @@ func TestSockets(t *testing.T) {
 			t.Errorf("%s: clients are gone, and have left %q", c.cast, left)
 		}
 	}
+}
+
+// askOverSockets has our own client ask the daemon beside it for a key, and wants
+// it to be told to use sockets.
+func askOverSockets() error {
+	c, err := client.Dial("cmap", client.Options{})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if files, err := os.ReadDir(c.Dir()); err != nil || len(files) != 1 || files[0].Name() != "qb-control-cmap" {
+		return fmt.Errorf("files %v, %w", files, err)
+	}
+	answer, err := c.Call((&abi.CmapGetRequest{Key: "totem.transport", Room: 5}).Append(nil), nil, nil)
+	if err != nil {
+		return err
+	}
+	var got abi.CmapGetResponse
+	if _, err := got.Decode(answer); err != nil || string(got.Value) != "knet\x00" {
+		return fmt.Errorf("answer %+v, %w", got, err)
+	}
+	return nil
 }
 
 // clientFile is what belongs to one client in shared memory.
@@ -325,7 +388,7 @@ func perform(t *testing.T, all []*cluster, binary string, scripts []apiScript) {
 		t.Run(script.name, func(t *testing.T) {
 			told := make([][]answer, len(all))
 			each(t, all, func(i int, c *cluster) (err error) {
-				told[i], err = c.play(binary, script.calls)
+				told[i], err = c.play(binary, script)
 				return err
 			})
 			for i, c := range all[1:] {
@@ -356,10 +419,10 @@ func (s *apiScript) compare(t *testing.T, cast string, stock, got []answer) {
 func (k call) String() string { return k.process + "> " + k.command }
 
 // play has a script's processes make their calls.
-func (c *cluster) play(binary string, calls []call) (all []answer, err error) {
-	p := player{c: c, binary: binary, running: map[string]*lab.Client{}, seen: map[string]int{}, names: map[string]string{}}
+func (c *cluster) play(binary string, s apiScript) (all []answer, err error) {
+	p := player{c: c, binary: binary, programs: s.programs, running: map[string]*lab.Client{}, seen: map[string]int{}, names: map[string]string{}}
 	defer p.close()
-	for _, k := range calls {
+	for _, k := range s.calls {
 		var told []string
 		if k.process == "" {
 			err = c.do(k.command)
@@ -376,11 +439,12 @@ func (c *cluster) play(binary string, calls []call) (all []answer, err error) {
 
 // A player has the processes of one script.
 type player struct {
-	c       *cluster
-	binary  string
-	running map[string]*lab.Client
-	seen    map[string]int    // lines of each process
-	names   map[string]string // by PID
+	c        *cluster
+	binary   string
+	programs map[string]string
+	running  map[string]*lab.Client
+	seen     map[string]int    // lines of each process
+	names    map[string]string // by PID
 }
 
 func (p *player) close() {
@@ -393,7 +457,11 @@ func (p *player) close() {
 func (p *player) call(k call) (told []string, err error) {
 	process := p.running[k.process]
 	if process == nil {
-		if process, err = p.c.Hosts[hostOf[k.process]-1].StartClient(p.binary); err != nil {
+		binary := p.binary
+		if other := p.programs[k.process]; other != "" {
+			binary = other
+		}
+		if process, err = p.c.Hosts[hostOf[k.process]-1].StartClient(binary); err != nil {
 			return nil, err
 		}
 		p.running[k.process] = process
