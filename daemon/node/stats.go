@@ -119,8 +119,9 @@ func (n *Node) tellStats(conn *ipc.Conn, tell func(key string, v cmap.Value)) {
 	}
 }
 
-// connection gives the statistics of one client, by key.
-func (n *Node) connection(conn *ipc.Conn) map[string]cmap.Value {
+// connection gives the statistics of one client, in the order in which the
+// reference tells of them (exec/stats.c: cs_ipcs_stats).
+func (n *Node) connection(conn *ipc.Conn) iter.Seq2[string, cmap.Value] {
 	who := n.clients.all[conn]
 	prefix := fmt.Sprintf("stats.ipcs.service%d.%d.%#x.", who.ID(), conn.PID(), conn.Serial())
 	c := conn.Counters()
@@ -128,13 +129,22 @@ func (n *Node) connection(conn *ipc.Conn) map[string]cmap.Value {
 	if c.Queueing {
 		queueing = 1
 	}
-	return map[string]cmap.Value{
-		prefix + "procname": cmap.String(who.process),
-		prefix + "queueing": cmap.I32(queueing), prefix + "queued": cmap.U32(c.Queued), prefix + "sent": cmap.U32(uint32(c.Dispatched)),
-		prefix + "flow_control": cmap.U32(uint32(c.FlowControl)), prefix + "flow_control_count": cmap.U64(c.FlowControlCount),
-		prefix + "requests": cmap.U64(c.Requests), prefix + "responses": cmap.U64(c.Responses), prefix + "dispatched": cmap.U64(c.Dispatched),
-		prefix + "send_retries": cmap.U64(c.SendRetries), prefix + "recv_retries": cmap.U64(c.RecvRetries),
-		prefix + "invalid_request": cmap.U64(0), prefix + "overload": cmap.U64(0),
+	return func(yield func(string, cmap.Value) bool) {
+		for _, e := range []struct {
+			name string
+			v    cmap.Value
+		}{
+			{"queueing", cmap.I32(queueing)}, {"queued", cmap.U32(c.Queued)},
+			{"invalid_request", cmap.U64(0)}, {"overload", cmap.U64(0)},
+			{"sent", cmap.U32(uint32(c.Dispatched))}, {"procname", cmap.String(who.process)},
+			{"requests", cmap.U64(c.Requests)}, {"responses", cmap.U64(c.Responses)}, {"dispatched", cmap.U64(c.Dispatched)},
+			{"send_retries", cmap.U64(c.SendRetries)}, {"recv_retries", cmap.U64(c.RecvRetries)},
+			{"flow_control", cmap.U32(uint32(c.FlowControl))}, {"flow_control_count", cmap.U64(c.FlowControlCount)},
+		} {
+			if !yield(prefix+e.name, e.v) {
+				return
+			}
+		}
 	}
 }
 
