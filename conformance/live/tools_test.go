@@ -122,7 +122,8 @@ func TestTools(t *testing.T) {
 		{"quorumtool", (*bench).quorumtool}, {"cpgtool", (*bench).cpgtool}, {"cfgtool", (*bench).cfgtool},
 		{"keys", (*bench).keys}, {"stats", (*bench).stats}, {"set and get", (*bench).setAndGet},
 		{"read-only", (*bench).readOnly}, {"track", (*bench).track}, {"monitor", (*bench).monitor},
-		{"kill and stop", (*bench).killAndStop},
+		{"misuse", (*bench).misuse}, {"more tracking", (*bench).moreTracking}, {"flight data", (*bench).flightData}, {"veto", (*bench).veto},
+		{"kill and stop", (*bench).killAndStop}, {"without a daemon", (*bench).alone},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			b := *b
