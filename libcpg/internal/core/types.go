@@ -4,19 +4,15 @@ import (
 	"errors"
 	"time"
 
-	"cpgol/wire/totem"
+	"cpgol/wire/offload"
 )
 
-// A Member is a process of the group.
-type Member struct{ Node, PID uint32 }
-
-// A View names a stretch of the ring's order in which a group is offloaded. Epoch
-// counts, since the ring formed, what added a process to the group or changed
-// an endpoint. Views are comparable; the zero View is none.
-type View struct {
-	Ring  totem.RingID
-	Epoch uint64
-}
+// A Member is a process of the group, a View a stretch of the ring's order in
+// which the group is offloaded.
+type (
+	Member = offload.Member
+	View   = offload.View
+)
 
 // A Payload is one message's bytes, which the core never looks at. A payload that
 // is handed to the core is the core's until an effect gives it back: Release,

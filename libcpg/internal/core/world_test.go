@@ -100,7 +100,7 @@ func (w *world) live() []*proc {
 // join adds a process.
 func (w *world) join(plain bool) {
 	w.pid++
-	m := Member{1 + w.pid%3, w.pid}
+	m := Member{Node: totem.NodeID(1 + w.pid%3), PID: w.pid}
 	p := &proc{Member: m, w: w, Core: New(m, w.cfg), plain: plain, held: map[Member][2]uint64{}, conns: map[Member][]parcel{}}
 	w.end("joined", m)
 	w.joined = append(w.joined, m)
@@ -132,7 +132,7 @@ func (w *world) begin() {
 			return
 		}
 	}
-	w.view = View{totem.RingID{Rep: 1, Seq: w.ring}, w.view.Epoch + 1}
+	w.view = View{Ring: totem.RingID{Rep: 1, Seq: w.ring}, Epoch: w.view.Epoch + 1}
 	w.on = true
 	clear(w.next)
 	w.order = append(w.order, event{kind: "on", view: w.view, members: slices.Clone(w.joined)})
