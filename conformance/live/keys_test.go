@@ -20,6 +20,7 @@ import (
 //	set KEY TYPE VALUE    in the map beside node 2
 //	send N                a client beside node 2, after it has joined, to one beside node 1
 //	break                 every node's file
+//	links N               of each node
 var keyMoments = []struct{ name, steps string }{
 	{"one node", "start 2; ring 2"},
 	{"another joins", "start 1; ring 1 2"},
@@ -37,6 +38,8 @@ var keyMoments = []struct{ name, steps string }{
 	{"two at once", "reload token 1200\n  join: 60"},
 	{"a reload of nonsense", "break"},
 	{"well again", "reload token 1100"},
+	{"a second link", "links 2"},
+	{"one link", "links 1"},
 	{"expected votes", "set quorum.expected_votes u32 4"},
 	{"a forced gathering", "set runtime.force_gather str now; sleep; ring 1 2 3"},
 	{"a user", "set uidgid.uid.77 u8 1"},
@@ -55,7 +58,8 @@ func TestKeys(t *testing.T) {
 	var all []*cluster
 	var both []*keyed
 	for _, cast := range asked("sss", "sos") {
-		c := newCluster(t, cast, lab.Options{}, ring)
+		c := newCluster(t, cast, lab.Options{Links: 2}, ring)
+		c.conf = secondLink.ReplaceAllString(c.conf, "")
 		all, both = append(all, c), append(both, &keyed{cluster: c})
 	}
 	for _, m := range keyMoments {
@@ -83,6 +87,9 @@ func TestKeys(t *testing.T) {
 		if d := cmp.Diff(told[0], told[len(told)-1]); d != "" {
 			t.Errorf("%s: beside stock (-), beside ours (+):\n%s", m.name, d)
 		}
+		if m.steps == "links 1" && len(told[0].Links) < 100 {
+			t.Errorf("only %d statistics of links came and went: %v", len(told[0].Links), told[0].Links)
+		}
 		t.Logf("%s: %d keys, %d statistics, %d changes", m.name, len(told[0].Keys), len(told[0].Statistics), len(told[0].Changes))
 		for _, k := range both {
 			k.seen = len(k.tracker.Lines())
@@ -90,12 +97,18 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// A keyed is a cluster whose node 2 has its map watched.
+// A keyed is a cluster whose node 2 has its map, and its statistics of links,
+// watched.
 type keyed struct {
 	*cluster
-	tracker *lab.Client
-	seen    int
+	tracker, links *lab.Client
+	seen           int
 }
+
+var (
+	firstLink  = regexp.MustCompile(`(?m)^( *)ring0_addr: 10\.77\.(.*)\n`)
+	secondLink = regexp.MustCompile(`(?m)^ *ring1_addr: .*\n`)
+)
 
 // watched is where changes are told in stock's order; counts of messages, and what
 // SAM's clients write, would drown them.
@@ -114,6 +127,11 @@ func (k *keyed) do(steps string) (err error) {
 				return fmt.Errorf("no %s in %s", key, k.conf)
 			}
 			k.conf = line.ReplaceAllString(k.conf, "  "+key+": "+value)
+			err = k.reload(k.conf)
+		case "links":
+			if k.conf = secondLink.ReplaceAllString(k.conf, ""); words[1] == "2" {
+				k.conf = firstLink.ReplaceAllString(k.conf, "${0}${1}ring1_addr: 10.78.$2\n")
+			}
 			err = k.reload(k.conf)
 		case "break":
 			err = k.reload(k.conf + "}\n")
@@ -135,6 +153,9 @@ func (k *keyed) do(steps string) (err error) {
 				args = append(args, "-T", prefix)
 			}
 			if k.tracker, err = k.Hosts[1].StartClient("stdbuf", append([]string{"-oL", "corosync-cmapctl"}, args...)...); err != nil {
+				return err
+			}
+			if k.links, err = k.Hosts[1].StartClient("stdbuf", "-oL", "corosync-cmapctl", "-m", "stats", "-T", "stats.knet."); err != nil {
 				return err
 			}
 		}
@@ -185,7 +206,8 @@ func (k *keyed) send(n int) error {
 // A moment is the state of the map beside node 2, and how it came to be.
 type moment struct {
 	Keys, Statistics map[string]string
-	Changes          []string
+	Changes          []string // since the last
+	Links            []string // statistics of links that ever came or went
 }
 
 // exactCounts are the counts of messages that depend on the history alone: joins,
@@ -214,6 +236,11 @@ func (k *keyed) moment() (m moment) {
 		}
 	}
 	m.Changes = slices.Clone(k.tracker.Lines()[k.seen:])
+	for _, l := range k.links.Lines() {
+		if key, _, ok := strings.Cut(l, " ("); ok {
+			m.Links = append(m.Links, key)
+		}
+	}
 	return m
 }
 

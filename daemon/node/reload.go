@@ -118,7 +118,7 @@ func (r *reload) applyToTransport(plan *conf.Plan) error {
 		}
 		k, err := knetConfig(c)
 		if err == nil {
-			err = t.Reconfigure(n.Now(), k)
+			err = n.changeLinks(func() error { return t.Reconfigure(n.Now(), k) })
 		}
 		if err != nil {
 			return fmt.Errorf("Configuration is not valid: %w", err)

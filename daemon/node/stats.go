@@ -163,27 +163,14 @@ func (s stats) links(yield func(string, cmap.Value) bool) bool {
 	if !ok {
 		return true
 	}
-	l := k.State()
-	for _, p := range k.Links() {
-		st, ok := l.Status(uint16(p.Node), p.Link)
-		if !ok {
-			continue
-		}
-		prefix := fmt.Sprintf("stats.knet.node%d.link%d.", p.Node, p.Link)
-		for _, v := range st.Values(nil) {
-			if !yield(prefix+v.Name, number(v)) {
+	for _, one := range s.n.linkStats() {
+		for _, v := range one.values {
+			if !yield(one.prefix+v.Name, number(v)) {
 				return false
 			}
 		}
 	}
-	// This node itself is there once, under the number of its first link.
-	self, own := l.Loop(), fmt.Sprintf("stats.knet.node%d.link%d.", s.n.cfg.Self, s.n.cfg.Links[0].Number)
-	for _, v := range self.Values(nil) {
-		if !yield(own+v.Name, number(v)) {
-			return false
-		}
-	}
-	all := l.Stats()
+	all := k.State().Stats()
 	for _, v := range all.Values(nil) {
 		if !yield("stats.knet.handle."+v.Name, number(v)) {
 			return false
