@@ -47,18 +47,23 @@ type story struct {
 	third *node          // runs the second
 	other *node          // runs none of them; what is bad for Pacemaker happens to it
 	seen  [3]int         // bytes of each Pacemaker's log that were told already
+	read  int            // bytes of the third node's log that were observed already
 	pids  map[string]int // the resources' processes
 	was   int            // the other node's pacemakerd when the chapter began
 }
 
 func (s *story) tell(format string, args ...any) {
-	line := fmt.Sprintf(format, args...)
-	for i, n := range []*node{s.busy, s.other, s.third} { // which node does what differs
+	s.lines = append(s.lines, s.roleNames(fmt.Sprintf(format, args...)))
+}
+
+// roleNames writes what a node is in place of its name, which differs.
+func (s *story) roleNames(line string) string {
+	for i, n := range []*node{s.busy, s.other, s.third} {
 		if n != nil {
 			line = regexp.MustCompile(fmt.Sprintf(`\bn%d\b`, n.ID)).ReplaceAllString(line, []string{"BUSY", "OTHER", "THIRD"}[i])
 		}
 	}
-	s.lines = append(s.lines, line)
+	return line
 }
 
 // play goes through all chapters.
@@ -86,6 +91,7 @@ func (s *story) play(c *cluster) error {
 		if err := chapter.play(); err != nil {
 			return fmt.Errorf("%s: %s: %w", c.cast, chapter.name, err)
 		}
+		s.observe()
 		c.t.Logf("%s: %v: %s: took %v", c.cast, time.Since(c.begin).Round(time.Millisecond), chapter.name, time.Since(begin).Round(time.Millisecond))
 	}
 	c.tellLives()
@@ -321,6 +327,9 @@ func (s *story) well() error {
 	if err := s.agree(); err != nil {
 		return err
 	}
+	if err := s.c.wait(10*time.Second, s.joined); err != nil {
+		return err
+	}
 	for _, resource := range resources {
 		l, err := s.c.life(resource)
 		if err != nil {
@@ -338,32 +347,66 @@ var (
 	logLine = regexp.MustCompile(`^\S+ +\d+ [\d:.]+ n\d (\S+?) *\[\d+\] \((\S+)\)\s+(\w+): (.*)`)
 )
 
-// byChance are lines of pacemakerd's that depend on who was faster: it asks a child
-// how it is, or the child has ended; Corosync, or another child that it
-// needs, is gone first, which makes another status; an ending Corosync still takes
-// a child's connection.
-var byChance = regexp.MustCompile(`is unresponsive to ipc after|exited with status|after unexpected exit`)
+// telling are the lines of pacemakerd's that say what it makes of Corosync, and one
+// of its children's. The others depend on who was faster: a child that is asked how it
+// is or that has ended, Corosync that is gone first or another child, a Corosync not
+// yet ready (systemd would wait for it to say so).
+var telling = regexp.MustCompile(`pacemakerd .*(cluster layer|Corosync CFG|Corosync wants|Asking Corosync|[Cc]luster reconnect|Not respawning|Respawning cluster-based|` +
+	`Shutting|Shutdown|fatal|Panick|successfully started)|allegedly just fenced`)
 
-// fate are lines that count, whichever of Pacemaker's daemons says them.
-var fate = regexp.MustCompile(`allegedly just fenced`)
-
-// daemons tells what pacemakerd on a node had to say since last time, but for
-// the order. What its children say depends too much on which of them was
-// faster, and on which node is the coordinator.
+// daemons tells what the node's Pacemaker had to say of its Corosync since last
+// time, but for the order.
 func (s *story) daemons(n *node) {
 	log := n.pacemaker.Log()
 	var said []string
 	for line := range strings.Lines(log[s.seen[n.ID-1]:]) {
-		m := logLine.FindStringSubmatch(line)
-		if m == nil || !fate.MatchString(line) && (m[1] != "pacemakerd" || m[3] == "info" || byChance.MatchString(line)) {
-			continue
+		if m := logLine.FindStringSubmatch(line); m != nil && telling.MatchString(line) {
+			said = append(said, fmt.Sprintf("%s: %s: %s", m[1], m[3], numbers.ReplaceAllString(m[4], "${1}${2}N")))
 		}
-		said = append(said, fmt.Sprintf("%s: %s: %s", m[1], m[3], numbers.ReplaceAllString(m[4], "${1}${2}N")))
 	}
 	s.seen[n.ID-1] = len(log)
 	slices.Sort(said)
 	for _, line := range slices.Compact(said) {
 		s.tell("  %s", line)
+	}
+}
+
+// joined tells whether a daemon is missing in Pacemaker's four process groups.
+func (s *story) joined() error {
+	out, err := s.third.Tool("corosync-cpgtool")
+	if n := strings.Count(out, "(10.77."); err == nil && n != 12 {
+		err = fmt.Errorf("%d members in Pacemaker's groups: %s", n, out)
+	}
+	return err
+}
+
+var (
+	groupLine  = regexp.MustCompile(`Group (\S+) event \d+: (?:n\d \()?node (\d) pid \d+\)? (joined|left.*)`)
+	quorumLine = regexp.MustCompile(`Quorum ([a-z ]+) \| membership=\d+ members=(\d)`)
+)
+
+// observe tells what Corosync told the third node's Pacemaker of the others since
+// last time, but for the order, which is each group's own. Who joined did so by
+// himself, or with his node if he was in the group before its ring met this one.
+func (s *story) observe() {
+	log := s.third.pacemaker.Log()
+	var said []string
+	for line := range strings.Lines(log[s.read:]) {
+		if m := groupLine.FindStringSubmatch(line); m != nil {
+			said = append(said, s.roleNames(fmt.Sprintf("group %s: n%s %s", m[1], m[2], m[3])))
+		}
+		if m := quorumLine.FindStringSubmatch(line); m != nil {
+			said = append(said, fmt.Sprintf("quorum %s, %s members", m[1], m[2]))
+		}
+	}
+	first := s.read == 0
+	s.read = len(log)
+	if first {
+		return // who started first is chance
+	}
+	slices.Sort(said)
+	for _, line := range slices.Compact(said) {
+		s.tell("  told to n%d: %s", s.third.ID, line)
 	}
 }
 
