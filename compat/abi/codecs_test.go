@@ -135,7 +135,36 @@ var codecs = []struct {
 		h16(10, 32) + "2004000000000000 0807060504030201"},
 	{"cpg zero-copy execute", func() codec { return new(CPGZeroExecute) },
 		h16(11, 24) + "0807060504030201"},
+	{"offload hello", func() codec { return new(OffloadHello) },
+		h16(64, 24) + "0100000000000000"},
+	{"offload hello answer", func() codec { return new(OffloadHelloAnswer) },
+		h24(64, 72, 1) + "01000000 02000000 0200000000000000 00000000000000000000ffffc0000201 20010db8000000000000000000000001"},
+	{"offload certificate", func() codec { return new(OffloadCert) },
+		h16(65, 48) + repeat("aa", 32)},
+	{"offload certificate answer", func() codec { return new(OffloadCertAnswer) },
+		h24(65, 37, 1) + "02000000 03000000 3001 313233"},
+	{"offload announce", func() codec { return new(OffloadAnnounce) },
+		h16(66, 16+104+24) + endpoint},
+	{"offload submit", func() codec { return new(OffloadSubmit) },
+		h16(67, 56) + view + "0900000000000000 03000000 00000000"},
+	{"offload submit inline", func() codec { return new(OffloadSubmit) },
+		h16(67, 66) + view + "0900000000000000 02000000 01000000 00000000 02000000 6869"},
+	{"offload suspend", func() codec { return new(OffloadSuspend) },
+		h16(68, 48) + view + "02000000 e1760000"},
+	{"offload view", func() codec { return new(OffloadView) },
+		h24(96, 24+136+40+8+128, 1) + g1 + view + "00000000 00000000 00000000 01000000  02000000 e1760000" + endpoint},
+	{"offload no view", func() codec { return new(OffloadView) },
+		h24(96, 24+136+40, 1) + g1 + repeat("00", 24) + "03000000 02000000 e1760000 00000000"},
+	{"offload ordered", func() codec { return new(OffloadOrdered) },
+		h24(97, 72, 1) + view + "02000000 e1760000 0900000000000000 03000000 00000000"},
+	{"offload ordered inline", func() codec { return new(OffloadOrdered) },
+		h24(97, 78, 1) + view + "02000000 e1760000 0900000000000000 01000000 01000000 02000000 6869"},
 }
+
+// view is epoch 7 of ring 1.d, endpoint one with a single address.
+var view = word(1) + "0d00000000000000 0700000000000000"
+
+var endpoint = repeat("aa", 32) + "7331" + repeat("00", 62) + word(1) + "00000000000000000000ffffc0000201 3930000000000000"
 
 // keyAB is the cmap key "a.b" as it lies in messages.
 var keyAB = "0300000000000000 612e62" + repeat("00", 253)
