@@ -21,8 +21,9 @@ import (
 // the first request only a datagram counts that comes from the client's name and
 // from its user or process; that one proves that the client holds both its
 // names, and the sockets are connected to them. From there on the kernel keeps
-// strangers out, and a client may fork or change its user. What the reference
-// takes from anybody until it first answers, is dropped and counted here.
+// strangers out, and a client may fork and change its user (before it, either;
+// one that has done both is not told from a stranger). What the reference takes
+// from anybody until it first answers, is dropped and counted here.
 //
 // Events before the proof, which a cpg client that did not ask for anything
 // gets at a change of membership, go to whoever holds the client's name, as in
@@ -102,11 +103,16 @@ func (s *sockets) longest() int                  { return min(s.toResponse.limit
 func (s *sockets) told() bool                    { return false }
 
 // ready is the poller's call for requests. While none may be read it is not to
-// call again.
-func (s *sockets) ready(uint32) {
+// call again. It would for an error, which a client causes that connects its
+// socket to another's.
+func (s *sockets) ready(events uint32) {
 	c := s.conn
 	c.server.enter(func() {
 		if !c.open() {
+			return
+		}
+		if events&unix.EPOLLERR != 0 {
+			c.fail(fmt.Errorf("error on the socket for requests: %w", ErrCorrupt))
 			return
 		}
 		if !c.readable() {

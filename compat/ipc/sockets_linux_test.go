@@ -349,6 +349,63 @@ func TestSocketSpinner(t *testing.T) {
 	<-stopped
 }
 
+// TestFaithlessClient: a client that connects its socket to another one is
+// given up, also while its requests are not read.
+func TestFaithlessClient(t *testing.T) {
+	for _, word := range []int32{0, 2} {
+		e := newEcho()
+		l, name := serve(t, e, ipc.Options{Transport: ipc.Sockets})
+		_, res := rawSockets(t, name)
+		ours := open(t, res.Response, "response", "request")
+		ours.echo("x")
+		l.Do(func() {
+			for c := range e.conns {
+				c.SetFlow(word)
+				c.Respond(make([]byte, 24)) // lies in its queue when it leaves
+			}
+		})
+		open(t, res.Response, "lover", "")
+		ours.must(ours.Connect(ours.name("lover")))
+		if err := e.await(t); !errors.Is(err, ipc.ErrCorrupt) {
+			t.Errorf("word %d: closed for %v", word, err)
+		}
+		turns := l.Turns.Load()
+		time.Sleep(20 * time.Millisecond)
+		if n := l.Turns.Load() - turns; n > 10 {
+			t.Errorf("word %d: %d turns with nothing to do", word, n)
+		}
+	}
+}
+
+// TestHeldIsQuiet: requests that may not be read do not keep the loop turning.
+func TestHeldIsQuiet(t *testing.T) {
+	e := newEcho()
+	l, name := serve(t, e, ipc.Options{Transport: ipc.Sockets})
+	c := dial(t, name)
+	call(t, c, "x")
+	flow := func(word int32) {
+		l.Do(func() {
+			for conn := range e.conns {
+				conn.SetFlow(word)
+			}
+		})
+	}
+	flow(2)
+	for range 10 {
+		if err := c.Send(request(reqAsync, nil), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(5 * time.Millisecond)
+	turns := l.Turns.Load()
+	time.Sleep(50 * time.Millisecond)
+	if n := l.Turns.Load() - turns; n > 10 || e.async.Load() != 0 {
+		t.Errorf("%d turns, %d requests run while held", n, e.async.Load())
+	}
+	flow(0)
+	eventually(t, "all are run", func() bool { return e.async.Load() == 10 })
+}
+
 // TestLongNames: a directory that leaves no room for the sockets' names is
 // refused, where the reference cuts them.
 func TestLongNames(t *testing.T) {
