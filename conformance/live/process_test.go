@@ -3,6 +3,7 @@ package live
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -47,6 +48,7 @@ type standing struct {
 	Ignores     []string // of the signals that a daemon may get
 	Cgroup      string
 	State       []string // files
+	Peer        string   // whom a client finds at the other end: pacemakerd asks for root
 }
 
 // stand reads it from the kernel.
@@ -90,7 +92,33 @@ func stand(h *lab.Host) (s standing, err error) {
 	s.OOM = strings.TrimSpace(proc("oom_score_adj"))
 	s.Cgroup = strings.TrimSpace(proc("cgroup"))
 	s.State = names(filepath.Join(h.Dir, "lib"))
+	s.Peer = strings.ReplaceAll(peer(h), strconv.Itoa(pid), "PID")
 	return s, err
+}
+
+// peer tells who listens for clients of cpg, as the kernel tells them (SO_PEERCRED).
+func peer(h *lab.Host) (who string) {
+	err := h.Do(func() error {
+		// libqb's names fill the address (lib/ipc_setup.c:set_sock_addr).
+		c, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: "@cpg" + strings.Repeat("\x00", 104)})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		raw, err := c.SyscallConn()
+		if err != nil {
+			return err
+		}
+		return raw.Control(func(fd uintptr) {
+			if u, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+				who = fmt.Sprintf("pid %d, user %d, group %d", u.Pid, u.Uid, u.Gid)
+			}
+		})
+	})
+	if err != nil {
+		return err.Error()
+	}
+	return who
 }
 
 // lockFile tells of the file with the daemon's number.
@@ -145,7 +173,18 @@ func TestStanding(t *testing.T) {
 			got := make([]standing, len(both))
 			each(t, both, func(i int, k *cluster) (err error) {
 				k.conf += "system {\n" + c.system + "}\n"
-				if err := k.grow(); err != nil {
+				// Stock gives its nice value to its process group, which would be this test's.
+				argv := []string{"setsid", "corosync", "-f"}
+				if k.cast == "o" {
+					argv[1] = daemonBinary
+				}
+				if err := (lab.Admin{Host: k.Hosts[0]}).Install(k.conf, lab.Key()); err != nil {
+					return err
+				}
+				if err := k.Hosts[0].Launch(filepath.Base(argv[1]), argv...); err != nil {
+					return err
+				}
+				if err := k.WaitRing(20*time.Second, 1); err != nil {
 					return err
 				}
 				got[i], err = stand(k.Hosts[0])

@@ -6,6 +6,7 @@ import (
 	"log/syslog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -27,7 +28,8 @@ func openOutlets(opt *Options) (o outlets, err error) {
 		if name == "" || o.files[name] != nil {
 			continue
 		}
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		// Without waiting for whoever reads a named pipe.
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY|syscall.O_NONBLOCK, 0o644)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("can't open logfile: %w", err))
 			continue
@@ -89,18 +91,33 @@ func (s *syslogSender) send(priority int, text string) {
 
 // A mailbox holds the outlets that the writer's goroutine takes before its next line.
 type mailbox struct {
-	mu   sync.Mutex
-	next *outlets
+	mu     sync.Mutex
+	next   *outlets
+	latest int // number of the last change that was asked for
 }
 
-// put leaves outlets; ones that nobody has taken are closed.
-func (m *mailbox) put(o outlets) {
+// order numbers a change.
+func (m *mailbox) order() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.latest++
+	return m.latest
+}
+
+// put leaves the outlets of a change and calls done, unless another was asked for
+// meanwhile. Outlets that nobody takes are closed.
+func (m *mailbox) put(number int, o outlets, done func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if number != m.latest {
+		o.close()
+		return
+	}
 	if m.next != nil {
 		m.next.close()
 	}
 	m.next = &o
+	done()
 }
 
 func (m *mailbox) take() *outlets {
@@ -124,15 +141,30 @@ func (w *Writer) takeChange() {
 // called from any goroutine.
 func (w *Writer) Reopen() error { return w.Reconfigure(*w.opt.Load()) }
 
+// openTime is how long the loop waits for files to be opened, which may be on a
+// server that is dead.
+const openTime = 500 * time.Millisecond
+
+var errOpenSlow = errors.New("can't open logfile: not done in time")
+
 // Reconfigure sends lines elsewhere, and other lines, from now on. On an error,
-// which a file can cause that cannot be opened, all is as it was. It may be called
-// from any goroutine, but by one at a time.
+// which a file can cause that cannot be opened, all is as it was; if one takes too
+// long to open the change may still come. It may be called from any goroutine.
 func (w *Writer) Reconfigure(opt Options) error {
-	next, err := openOutlets(&opt)
-	if err != nil {
+	number, done := w.change.order(), make(chan error, 1)
+	go func() {
+		next, err := openOutlets(&opt)
+		if err == nil {
+			w.change.put(number, next, func() { w.opt.Store(&opt) })
+		}
+		done <- err
+	}()
+	limit := time.NewTimer(openTime)
+	defer limit.Stop()
+	select {
+	case err := <-done:
 		return err
+	case <-limit.C:
+		return errOpenSlow
 	}
-	w.change.put(next)
-	w.opt.Store(&opt)
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -39,5 +40,38 @@ func TestReconfigure(t *testing.T) {
 		if strings.Join(got, ",") != want {
 			t.Errorf("%s holds %q, want %s", file, got, want)
 		}
+	}
+}
+
+// A named pipe that nobody reads is refused, not waited for; the change that was
+// asked for last holds.
+func TestReconfigureWaitsForNobody(t *testing.T) {
+	dir := t.TempDir()
+	pipe, one, two := filepath.Join(dir, "pipe"), filepath.Join(dir, "one"), filepath.Join(dir, "two")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	target := func(file string) Options { return Options{Target: Target{file, slog.LevelInfo, slog.LevelError}} }
+	if _, _, err := Open(target(pipe)); err == nil {
+		t.Error("a pipe without a reader was opened")
+	}
+	w, log, err := Open(target(one))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Reconfigure(target(pipe)); err == nil {
+		t.Error("a pipe without a reader was opened")
+	}
+	late := w.change.order()
+	if err := w.Reconfigure(target(two)); err != nil {
+		t.Fatal(err)
+	}
+	opt := target(one)
+	next, _ := openOutlets(&opt)
+	w.change.put(late, next, func() { t.Error("an older change came later") })
+	log.Info("x")
+	w.Close()
+	if b, _ := os.ReadFile(two); !strings.HasSuffix(string(b), "x\n") {
+		t.Errorf("%q", b)
 	}
 }
