@@ -220,7 +220,7 @@ func TestAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := grown(t, lab.Options{}, lab.Ring{Transport: "knet", Token: 1000}, asked("ss", "os", "so", "oo")...)
-	perform(t, all, binary, apiScripts)
+	perform(t, all, traced(t, binary, "cpg"), apiScripts)
 }
 
 // duringSync is what clients get while the ring synchronises, which a quorum
