@@ -66,12 +66,17 @@ func (n *Node) tellTransport() {
 	n.totem.Log(context.Background(), levelNotice, "Initializing transport ("+transports[n.cfg.Transport]+").")
 }
 
-// tellLinks says where this node is on each of knet's links. Other transports tell
-// when they open their socket.
+// tellLinks says where this node is on each of knet's links, and with udpu whom it
+// sends to. Other transports tell where they are when they open their socket.
 func (n *Node) tellLinks() {
 	for _, l := range n.cfg.Links {
+		n.totem.Info(fmt.Sprintf("Configuring link %d", l.Number))
+		for _, node := range n.cfg.Nodes {
+			if a := node.Addrs[l.Number]; n.cfg.Transport == "udpu" && a.IsValid() {
+				n.totem.Log(context.Background(), levelNotice, fmt.Sprintf("adding new UDPU member {%v}", a))
+			}
+		}
 		if l.Local.IsValid() && n.cfg.Transport == "knet" {
-			n.totem.Info(fmt.Sprintf("Configuring link %d", l.Number))
 			n.totem.Info(fmt.Sprintf("Configured link number %d: local addr: %v, port=%d", l.Number, l.Local, l.Port))
 		}
 	}
