@@ -39,6 +39,7 @@ var rules = []rule{
 	{folder: "daemon/cmap", own: []string{"wire", "compat/abi", "daemon/service"}, pure: true},
 	{folder: "daemon/cfg", own: []string{"wire", "compat/abi", "daemon/service", "daemon/cmap"}, pure: true},
 	{folder: "daemon/resources", own: []string{"daemon/service", "daemon/cmap"}, pure: true},
+	{folder: "daemon/offload", own: []string{"wire", "compat/abi", "daemon/service"}, pure: true},
 	{folder: "daemon/net", own: []string{"wire", "daemon/link", "daemon/net"}},
 	{folder: "daemon", own: []string{"wire", "compat", "daemon", "conformance/replay"}},
 	{folder: "libcpg/internal/core", own: []string{"wire"}, pure: true},

@@ -1,0 +1,230 @@
+package offload
+
+import (
+	"cpgol/compat/abi"
+	"cpgol/wire/exec"
+	"cpgol/wire/offload"
+	"cpgol/wire/totem"
+)
+
+// Added says that a process is in a group from this place of the order on. It
+// comes before the group is told.
+func (s *Service) Added(name exec.GroupName, m offload.Member) {
+	s.epoch++
+	if g := s.groups[name]; g != nil {
+		s.end(g, abi.ViewJoined, m)
+	}
+}
+
+// Removed says that a process is no longer in a group. It comes after the group
+// was told: the rest may be able to offload now.
+func (s *Service) Removed(name exec.GroupName, m offload.Member) {
+	g := s.groups[name]
+	if g == nil {
+		return
+	}
+	delete(g.all, m)
+	delete(g.next, m)
+	if len(g.all) == 0 {
+		delete(s.groups, name)
+		return
+	}
+	s.begin(g)
+}
+
+// NewRing says that the services are in step in a new ring. Every node begins
+// anew, and announces its own processes.
+func (s *Service) NewRing(ring totem.RingID) {
+	s.ring, s.epoch = ring, 0
+	s.count = 0 // what it asks for is void
+	for _, g := range s.groups {
+		clear(g.all)
+		s.end(g, abi.ViewNewRing, offload.Member{})
+	}
+	clear(s.groups)
+	for c, client := range s.clients {
+		if name, pid, ok := s.cpg.Joined(c); ok && client.endpoint != nil {
+			s.sendAnnounce(name, pid, client.endpoint)
+		}
+	}
+}
+
+// Renew has every library ask for a new certificate and announce itself again.
+func (s *Service) Renew() {
+	for c := range s.clients {
+		s.buf = abi.AppendStatus(s.buf[:0], abi.OffloadRenewEvent, abi.OK)
+		c.Event(s.buf, nil)
+	}
+}
+
+// Deliver takes a message of the process group, at its place in the order.
+func (s *Service) Deliver(from totem.NodeID, msg []byte) {
+	kind, err := offload.Kind(msg)
+	switch {
+	case err == offload.ErrUnknown:
+		s.stats.Unknown++
+		return
+	case err == nil && kind == offload.KindAnnounce:
+		var m offload.Announce
+		if _, err = m.Decode(msg); err == nil {
+			s.announced(from, &m)
+		}
+	case err == nil && kind == offload.KindSuspend:
+		var m offload.Suspend
+		if _, err = m.Decode(msg); err == nil {
+			s.suspended(&m)
+		}
+	case err == nil && kind == offload.KindOrder:
+		if _, err = s.order.Decode(msg); err == nil {
+			s.orders(from)
+		}
+	}
+	if err != nil {
+		s.stats.Malformed++
+	}
+}
+
+// announced takes a process's endpoint.
+func (s *Service) announced(from totem.NodeID, m *offload.Announce) {
+	who := offload.Member{Node: from, PID: m.PID}
+	if !s.member(m.Group, who) {
+		return
+	}
+	g := s.groups[m.Group]
+	if g == nil {
+		g = &group{name: m.Group, all: make(map[offload.Member]*offload.Endpoint), next: make(map[offload.Member]uint64),
+			reason: abi.ViewPlain}
+		s.groups[m.Group] = g
+	}
+	if old := g.all[who]; old != nil {
+		if same(old, &m.Endpoint) {
+			return
+		}
+		s.end(g, abi.ViewRenewed, who)
+	}
+	s.epoch++
+	g.all[who] = &m.Endpoint
+	s.begin(g)
+}
+
+func same(a, b *offload.Endpoint) bool {
+	if a.Key != b.Key || a.Socket != b.Socket || len(a.Addresses) != len(b.Addresses) {
+		return false
+	}
+	for i := range a.Addresses {
+		if a.Addresses[i] != b.Addresses[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Service) member(name exec.GroupName, who offload.Member) bool {
+	for _, m := range s.cpg.Members(name) {
+		if m == who {
+			return true
+		}
+	}
+	return false
+}
+
+// suspended ends a view whose member does not answer.
+func (s *Service) suspended(m *offload.Suspend) {
+	g := s.groups[m.Group]
+	if g == nil || !g.on || g.view != m.View || g.all[m.Member] == nil {
+		return
+	}
+	s.epoch++
+	delete(g.all, m.Member)
+	s.end(g, abi.ViewSuspended, m.Member)
+}
+
+// begin begins a view if none is on and every process has an endpoint.
+func (s *Service) begin(g *group) {
+	if g.on {
+		return
+	}
+	members := s.cpg.Members(g.name)
+	if len(members) > abi.MaxCPGMembers {
+		return
+	}
+	for _, m := range members {
+		if g.all[m] == nil {
+			return
+		}
+	}
+	s.epoch++
+	g.on, g.reason, g.cause = true, abi.ViewOn, offload.Member{}
+	g.view = offload.View{Ring: s.ring, Epoch: s.epoch}
+	clear(g.next)
+	v := &s.view
+	*v = abi.OffloadView{Group: g.name, View: g.view, Members: v.Members[:0]}
+	for _, m := range members {
+		v.Members = append(v.Members, abi.OffloadPeer{Member: m, Endpoint: *g.all[m]})
+	}
+	s.tellView(g)
+}
+
+// end ends a view that is on. Its members are told.
+func (s *Service) end(g *group, why abi.ViewReason, cause offload.Member) {
+	was := g.on
+	g.on, g.reason, g.cause = false, why, cause
+	if !was {
+		return
+	}
+	v := &s.view
+	*v = abi.OffloadView{Group: g.name, Reason: why, Cause: cause, Members: v.Members[:0]}
+	s.tellView(g)
+}
+
+func (s *Service) tellView(g *group) {
+	s.buf = s.view.Append(s.buf[:0])
+	s.tell(g, s.buf, nil)
+}
+
+// tell sends an event to the group's local processes that offload.
+func (s *Service) tell(g *group, head, body []byte) {
+	s.hearers = s.cpg.AppendHearers(s.hearers[:0], g.name)
+	for _, c := range s.hearers {
+		if s.clients[c] != nil {
+			c.Event(head, body)
+		}
+	}
+	clear(s.hearers)
+}
+
+// orders gives messages their places, or none.
+func (s *Service) orders(from totem.NodeID) {
+	for e := range s.order.All() {
+		g := s.groups[e.Group]
+		who := offload.Member{Node: from, PID: e.PID}
+		if g == nil || !g.on || s.order.Ring != s.ring || e.Epoch != g.view.Epoch || g.all[who] == nil || e.First != g.next[who]+1 {
+			s.stats.Void++
+			continue
+		}
+		g.next[who] += uint64(e.Count)
+		s.stats.Ordered += uint64(e.Count)
+		o := &s.ordered
+		*o = abi.OffloadOrdered{View: g.view, From: who, First: e.First, Count: e.Count, Messages: e.Inline}
+		s.buf = o.AppendHead(s.buf[:0], len(e.Inline))
+		s.tell(g, s.buf, e.Inline)
+		o.Messages = nil
+	}
+}
+
+// A GroupStatus is one group as an administrator sees it.
+type GroupStatus struct {
+	Group  string
+	On     bool
+	Reason abi.ViewReason
+	Cause  offload.Member // whom the reason is about
+}
+
+// Status is a group's; a group of which nobody has announced itself is plain.
+func (s *Service) Status(name exec.GroupName) GroupStatus {
+	g := s.groups[name]
+	if g == nil {
+		return GroupStatus{Group: name.String(), Reason: abi.ViewPlain}
+	}
+	return GroupStatus{name.String(), g.on, g.reason, g.cause}
+}
