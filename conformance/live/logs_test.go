@@ -221,7 +221,7 @@ var lineParts = []struct {
 	{regexp.MustCompile(`\[\d+\] \S+ (corosync|cpgold) ?`), "[PID] HOST PROGRAM "},
 	{regexp.MustCompile(`\] \w+\.(c|go):\w+:\d+ `), "] FILE:FUNCTION:LINE "},
 	{regexp.MustCompile(`\] \w+\.(c|go):\d+ `), "] FILE:LINE "},
-	{regexp.MustCompile(`\] _?[A-Za-z]\w+ (\w+\[|Sync|Completed|Corosync|Node|A new|Service|server|entering|Could)`), "] FUNCTION $1"},
+	{regexp.MustCompile(`\] _?[A-Za-z]\w+ (Members\[|Sync|Completed|Corosync|Node|A new|Service|server|entering|Could)`), "] FUNCTION $1"},
 }
 
 // shapes are the lines of a log that are comparable, without what differs between

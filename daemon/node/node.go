@@ -28,16 +28,17 @@ import (
 // A Node is one daemon. Its methods, but for [Node.Do], are called from the
 // loop only.
 type Node struct {
-	cfg   *conf.Config
-	log   *slog.Logger         // MAIN
-	totem *slog.Logger         // TOTEM
-	ready *slog.Logger         // MAIN, for what comes with each membership
-	knet  *slog.Logger         // KNET
-	serv  *slog.Logger         // SERV
-	limit logs.Limiter         // of what was refused
-	other logs.Limiter         // of other lines that peers can cause
-	clock func() time.Duration // the loop's time since an arbitrary origin
-	ring  ringFile
+	cfg    *conf.Config
+	log    *slog.Logger // MAIN
+	totem  *slog.Logger // TOTEM
+	ready  *slog.Logger // MAIN, for what comes with each membership
+	knet   *slog.Logger // KNET
+	serv   *slog.Logger // SERV
+	limit  logs.Limiter // of what was refused
+	other  logs.Limiter // of other lines that peers can cause
+	states stateLog
+	clock  func() time.Duration // the loop's time since an arbitrary origin
+	ring   ringFile
 
 	poller    *net.Poller
 	transport net.Transport

@@ -40,3 +40,17 @@ func TestAssembliesChangeAtRegular(t *testing.T) {
 		t.Error("not changed at the regular configuration")
 	}
 }
+
+// What peers can make happen all the time is told so often and no more.
+func TestStateLog(t *testing.T) {
+	var s stateLog
+	told := 0
+	for ms := range 3000 {
+		if s.allow(time.Duration(ms) * time.Millisecond) {
+			told++
+		}
+	}
+	if told != 3*statesPerSecond {
+		t.Errorf("%d lines in three seconds", told)
+	}
+}

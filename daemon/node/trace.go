@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"cpgol/daemon/engine"
 	"cpgol/wire/totem"
@@ -25,7 +26,9 @@ func (n *Node) trace(e *engine.Effect) {
 	case engine.Retransmits:
 		n.tell(levelNotice, "retransmits", retransmitList(ev))
 	case engine.StateEntered:
-		n.tell(slog.LevelDebug, fmt.Sprint("state ", ev.State, ev.Reason), stateEntered(ev))
+		if n.states.allow(n.Now()) {
+			n.totem.Debug(stateEntered(ev))
+		}
 	case engine.GaveUp:
 		n.tell(slog.LevelError, "gave up", "FAILED TO RECEIVE")
 	case engine.Paused:
@@ -57,9 +60,58 @@ func (n *Node) tokenLost(ev engine.TokenLost) {
 func stateEntered(ev engine.StateEntered) string {
 	state := strings.ToUpper(ev.State.String())
 	if ev.State == engine.StateGather {
-		return fmt.Sprintf("entering %s state from %d(%v).", state, uint8(ev.Reason), ev.Reason)
+		return fmt.Sprintf("entering %s state from %d(%s).", state, uint8(ev.Reason), gatherReason(ev.Reason))
 	}
 	return fmt.Sprintf("entering %s state.", state)
+}
+
+// gatherReason is the reference's wording where it is not the engine's
+// (gather_state_from_desc).
+func gatherReason(r engine.GatherReason) string {
+	switch r {
+	case engine.TokenLostOperational:
+		return "The token was lost in the OPERATIONAL state."
+	case engine.TokenLostGather:
+		return "The consensus timeout expired."
+	case engine.TokenLostCommit:
+		return "The token was lost in the COMMIT state."
+	case engine.TokenLostRecovery:
+		return "The token was lost in the RECOVERY state."
+	case engine.ForeignMcast:
+		return "foreign message in operational state"
+	case engine.ForeignMcastGather:
+		return "foreign message in gather state"
+	case engine.MergeOperational:
+		return "merge during operational state"
+	case engine.MergeGather:
+		return "merge during gather state"
+	case engine.MergeJoin:
+		return "merge during join"
+	case engine.JoinOperational:
+		return "join during operational state"
+	case engine.JoinCommit:
+		return "join during commit state"
+	case engine.JoinRecovery:
+		return "join during recovery"
+	}
+	return r.String()
+}
+
+// A stateLog bounds the lines about states, which peers can make change all the
+// time: they may fill the flight recorder, but not with nothing else.
+type stateLog struct {
+	second time.Duration // began then
+	lines  int           // in it
+}
+
+const statesPerSecond = 50
+
+func (s *stateLog) allow(now time.Duration) bool {
+	if now-s.second >= time.Second {
+		s.second, s.lines = now, 0
+	}
+	s.lines++
+	return s.lines <= statesPerSecond
 }
 
 func retransmitList(ev engine.Retransmits) string {
