@@ -20,18 +20,24 @@ import (
 
 // TestAllocations runs a node and a client in this process, where allocations can
 // be counted: a message costs none between the client's request and its delivery,
-// whatever its size.
+// whatever its size and the transport.
 func TestAllocations(t *testing.T) {
 	if err := lab.Available(); err != nil {
 		t.Skip(err)
 	}
+	for _, ipc := range []string{"shm", "socket"} {
+		t.Run(ipc, func(t *testing.T) { testAllocations(t, ipc) })
+	}
+}
+
+func testAllocations(t *testing.T, ipc string) {
 	l, err := lab.New(lab.Options{Prefix: "allocs", Nodes: 1, Log: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	file := filepath.Join(l.Hosts[0].Dir, "etc", "corosync.conf")
-	text := l.Conf(lab.Ring{Transport: "knet"}) + "system {\n  sched_rr: no\n  move_to_root_cgroup: no\n  state_dir: " + t.TempDir() + "\n}\n"
+	text := l.Conf(lab.Ring{Transport: "knet"}) + "system {\n  sched_rr: no\n  move_to_root_cgroup: no\n  qb_ipc_type: " + ipc + "\n  state_dir: " + t.TempDir() + "\n}\n"
 	if err := os.WriteFile(file, []byte(strings.Replace(text, "to_stderr: yes", "to_stderr: no", 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
