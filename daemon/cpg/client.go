@@ -8,6 +8,7 @@ import (
 	"cpgol/compat/abi"
 	"cpgol/daemon/service"
 	"cpgol/wire/exec"
+	"cpgol/wire/offload"
 	"cpgol/wire/totem"
 )
 
@@ -74,6 +75,9 @@ func (s *Service) Closed(conn service.Conn) {
 		return
 	}
 	delete(s.clients, conn)
+	if s.observer != nil {
+		s.observer.Closed(conn)
+	}
 	for _, it := range c.iterations {
 		s.iterated -= len(it.items)
 	}
@@ -328,6 +332,9 @@ func (s *Service) procJoin(node totem.NodeID, is member) {
 		return
 	}
 	s.add(g, node, is.pid)
+	if s.observer != nil {
+		s.observer.Added(is.group, offload.Member{Node: node, PID: is.pid})
+	}
 	s.tell(g, nil, []abi.Address{{Node: node, PID: is.pid, Reason: exec.ReasonJoin}})
 }
 
@@ -342,6 +349,9 @@ func (s *Service) procLeave(node totem.NodeID, is member, reason exec.Reason) {
 	s.tell(g, []abi.Address{{Node: node, PID: is.pid, Reason: reason}}, nil)
 	if c := s.local[is]; c != nil && node == s.self && c.state == leaving {
 		s.part(c)
+	}
+	if p != nil && s.observer != nil {
+		s.observer.Removed(is.group, offload.Member{Node: node, PID: is.pid})
 	}
 	s.tidy(g)
 }

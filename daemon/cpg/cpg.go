@@ -90,6 +90,7 @@ type Service struct {
 	handle   uint64 // of the last iteration
 	iterated int    // items in all iterations
 	zero     buffers
+	observer Observer // nil: none
 	stats    Stats
 
 	mcast   exec.Mcast        // scratch
@@ -140,7 +141,7 @@ func (s *Service) Stats() Stats { return s.stats }
 // Requests is the table of what clients ask (cpg_lib_engine).
 func (s *Service) Requests() []service.Request {
 	const h16 = abi.RequestLen
-	return []service.Request{
+	return s.withObserver([]service.Request{
 		abi.CPGJoinID:         {Name: "join", Size: abi.CPGJoinLen, Throttled: true, Handle: s.join},
 		abi.CPGLeaveID:        {Name: "leave", Size: abi.CPGLeaveLen, Throttled: true, Handle: s.leave},
 		abi.CPGMcastID:        {Name: "mcast", Size: abi.CPGMcastLen, Throttled: true, Async: true, Handle: s.send},
@@ -154,7 +155,7 @@ func (s *Service) Requests() []service.Request {
 		abi.CPGZeroFreeID:     {Name: "zc_free", Size: abi.CPGZeroFreeLen, Handle: s.zeroFree},
 		abi.CPGZeroExecuteID:  {Name: "zc_execute", Size: abi.CPGZeroExecuteLen, Throttled: true, Handle: s.zeroExecute},
 		abi.CPGPartialID:      {Name: "partial_mcast", Size: abi.CPGPartialLen, Throttled: true, Handle: s.sendPart},
-	}
+	})
 }
 
 // Messages is the table of what nodes say to each other (cpg_exec_engine).

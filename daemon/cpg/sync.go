@@ -132,6 +132,9 @@ func (s *Service) SyncAbort() { s.round = round{} }
 // that won processes, processes that went unseen, and the ring
 // (cpg_sync_activate).
 func (s *Service) SyncActivate() {
+	if s.observer != nil {
+		s.observer.NewRing(s.ring)
+	}
 	s.oldMembers = append(s.oldMembers[:0], s.members...)
 	s.removeDown()
 	s.addAnnounced()
