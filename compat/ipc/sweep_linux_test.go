@@ -44,6 +44,7 @@ func TestSweep(t *testing.T) {
 		make(fmt.Sprintf("qb-%d-7-20-alive0", alive), old, cmap...),
 		make(fmt.Sprintf("qb-%d-7-20-young0", dead), time.Now(), cmap...),
 		make(fmt.Sprintf("qb-%d-7-20-pacema", dead), old, "qb-request-cib_rw-header"),
+		make(fmt.Sprintf("qb-%d-7-20-pacem2", dead), old, "qb-control-cib_rw"),
 		make(fmt.Sprintf("qb-%d-7-20-addit0", dead), old, append(slices.Clone(cmap), "file")...),
 		make(fmt.Sprintf("qb-%d-7-20-toolong", dead), old, cmap...),
 		make(fmt.Sprintf("qb-%d-7-toofew", dead), old, cmap...),
@@ -55,6 +56,7 @@ func TestSweep(t *testing.T) {
 	make(fmt.Sprintf("qb-%d-7-20-XXXXX2", dead), old, "qb-event-cpg-data")
 	make(fmt.Sprintf("qb-%d-7-20-XXXXX3", dead), old)
 	make(fmt.Sprintf("qb-%d-7-20-XXXXX4", self), old, cmap...)
+	make(fmt.Sprintf("qb-%d-7-20-XXXXX5", dead), old, "qb-control-cmap")
 
 	l, name := serve(t, newEcho(), ipc.Options{Dir: parent})
 	c := dial(t, name)
@@ -64,8 +66,8 @@ func TestSweep(t *testing.T) {
 
 	l.Do(func() {
 		n, err := l.Server.Sweep("cmap", "cpg", name)
-		if n != 4 || err != nil {
-			t.Errorf("Sweep = %d, %v; want 4", n, err)
+		if n != 5 || err != nil {
+			t.Errorf("Sweep = %d, %v; want 5", n, err)
 		}
 	})
 	slices.Sort(stays)
