@@ -38,9 +38,11 @@ type devised struct {
 //	qnetd, no qnetd     starts the arbiter, kills it
 //	qdevice 1 2         starts the nodes' devices
 //	no qdevice 1        stops it
+//	gone 1              waits until it has ended by itself
 //	die 2               the whole machine, device and daemon
 //	link 1 2 down       link 1 of node 2
 //	split 2, heal       of the ring only
+//	tool 1 NAME ARGS    of stock's, beside node 1
 type deviceStory struct {
 	name      string
 	nodes     int
@@ -59,7 +61,8 @@ var deviceStories = []deviceStory{
 		// It decides between the two, if it can.
 		{"split 2", "1:2q 2:1"}, {"heal", "1:3q 2:3q"}, {"link 1 1 down; split 2", "1:1 2:2q"}, {"heal; link 1 1 up", "1:3q 2:3q"},
 		{"no qdevice 2", "1:3q 2:2q"}, {"stop 2", "1:2q"}, {"start 2; qdevice 2", "1:3q 2:3q"},
-		{"no qnetd", "1:2q 2:2q"}, {"die 2", "1:1"}, {"qnetd", "1:2q"}, {"start 2; qdevice 2", "1:3q 2:3q"}}},
+		{"no qnetd", "1:2q 2:2q"}, {"die 2", "1:1"}, {"qnetd", "1:2q"}, {"start 2; qdevice 2", "1:3q 2:3q"},
+		{"tool 1 corosync-cfgtool -R", "1:3q 2:3q"}, {"tool 1 corosync-quorumtool -f; gone 1", "1:2q 2:3q"}, {"qdevice 1", "1:3q 2:3q"}}},
 	{name: "lms", nodes: 3, algorithm: "lms", votes: 2, steps: [][2]string{
 		{"start 1 2 3", "1:3q 2:3q 3:3q"}, {"qnetd", "1:3q 2:3q 3:3q"}, {"qdevice 1 2 3", "1:5q 2:5q 3:5q"},
 		{"die 3", "1:4q 2:4q"}, {"die 2", "1:3q"}, {"start 2; qdevice 2", "1:4q 2:4q"}, {"start 3; qdevice 3", "1:5q 2:5q 3:5q"},
@@ -166,6 +169,16 @@ func (d *devised) step(words []string, step string) (err error) {
 		}
 	case what == "link":
 		err = d.Hosts[ids[1]-1].SetLink(ids[0], words[3])
+	case what == "gone":
+		for begin := time.Now(); d.devices[ids[0]].Running(); time.Sleep(100 * time.Millisecond) {
+			if time.Since(begin) > 15*time.Second {
+				return errors.New("the device runs still")
+			}
+		}
+	case what == "tool":
+		if out := d.tool(ids[0], words[2], words[3:]...); !strings.HasSuffix(out, "exit status 0\n") {
+			err = errors.New(out)
+		}
 	case what == "split":
 		err = d.Hosts[ids[0]-1].SetLink(0, "down")
 	case what == "heal":
@@ -237,9 +250,14 @@ func tally(said []string) string {
 	return strings.Join(all, " ")
 }
 
-// reports are what the device says on every node, and the arbiter of its clients.
+// reports are the map's keys about votes, what the device says on every node, and
+// the arbiter of its clients.
 func (d *devised) reports() (said []string) {
 	for _, h := range d.Hosts {
+		if h.Running() {
+			keys := d.tool(h.ID, "corosync-cmapctl", "runtime.votequorum.", "quorum.", "runtime.members.")
+			said = append(said, lines(d.normal(keys))...)
+		}
 		if d.devices[h.ID] != nil && d.devices[h.ID].Running() {
 			said = append(said, d.report(h, "corosync-qdevice-tool", "-s")...)
 		}
@@ -248,6 +266,11 @@ func (d *devised) reports() (said []string) {
 		said = append(said, d.report(d.Hosts[len(d.Hosts)-1], "corosync-qnetd-tool", "-l")...)
 	}
 	return said
+}
+
+// normal takes out how often nodes came, for rings may form in more than one step.
+func (d *devised) normal(keys string) string {
+	return regexp.MustCompile(`join_count .*`).ReplaceAllString(keys, "join_count")
 }
 
 // deviceChance is what differs from one time to the next: client ports, and
