@@ -142,7 +142,7 @@ func (d *door) Request(conn *ipc.Conn, msg []byte) {
 		conn.Close() // nothing after this can be trusted to be a request
 		return
 	}
-	if id < 0 || int(id) >= len(d.s.requests) {
+	if id < 0 || int(id) >= len(d.s.requests) || d.s.requests[id].Handle == nil {
 		c.refuse(conn, abi.InvalidParam)
 		return
 	}

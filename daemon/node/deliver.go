@@ -30,6 +30,7 @@ func (n *Node) message(msg []byte) {
 		n.toService(msg[len(groupEngines):])
 	case bytes.HasPrefix(msg, groupSync):
 		n.sync.Deliver(n.from, msg[len(groupSync):])
+	case n.toOffload(msg):
 	default:
 		n.otherGroups(msg)
 	}

@@ -16,6 +16,7 @@ import (
 	"cpgol/daemon/engine"
 	"cpgol/daemon/logs"
 	"cpgol/daemon/net"
+	"cpgol/daemon/offload"
 	"cpgol/daemon/quorum"
 	"cpgol/daemon/resources"
 	"cpgol/daemon/service"
@@ -62,6 +63,8 @@ type Node struct {
 	cmap     *cmap.Service
 	services [8]*slot // by service.ID
 	sync     *sync.Sync
+	offload  *offload.Service
+	orders   *orders
 	clients  clients
 
 	stopping bool
@@ -182,10 +185,12 @@ func (n *Node) addServices() error {
 	c.Log = n.limited("CFG")
 	n.cmap = cmap.New(n, n.keys, stats{n})
 	n.cmap.Log = n.limited("CMAP")
+	groups := cpg.New(n)
+	n.addOffload(groups)
 	all := []service.Service{
 		n.cmap,
 		c,
-		cpg.New(n),
+		groups,
 		pload{},
 	}
 	mon, wd := resources.NewMonitor(n, n.keys, machine{}), resources.NewWatchdog(n, n.keys, machine{})
@@ -272,6 +277,8 @@ func (n *Node) step() {
 		n.transport.Tick(now)
 	}
 	n.clients.tick(now)
+	n.offload.Flush()
+	n.perform()
 	n.receiveLooped()
 	n.transport.Flush(n.Now())
 }

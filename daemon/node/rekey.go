@@ -76,6 +76,7 @@ func (r *rekey) phase(phase uint32) {
 			}
 		})
 		r.n.knet.Info("packets are sent with the new key")
+		r.n.rekeyOffload()
 	case exec.CryptoCleanup:
 		r.running = false
 		// Packets of slower nodes may be under way, sealed with the old key.
