@@ -1,6 +1,6 @@
 /*
  * An echo service made with stock libqb, for the tests of the client.
- * usage: server NAME; it prints "ready" and serves until it is killed.
+ * usage: server NAME shm|socket; it prints "ready" and serves until it is killed.
  * Requests: 0 echo; 1 count u32 @16, size u32 @20: events, then an answer;
  * 2 no answer; 3 the server drops the connection; 4 sets the flow-control word
  * to u32 @16 for as many milliseconds as u32 @20 says, without an answer.
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 	int32_t res;
 
 	loop = qb_loop_create();
-	service = qb_ipcs_create(argv[1], 0, QB_IPC_SHM, &handlers);
+	service = qb_ipcs_create(argv[1], 0, argc > 2 && strcmp(argv[2], "socket") == 0 ? QB_IPC_SOCKET : QB_IPC_SHM, &handlers);
 	qb_ipcs_poll_handlers_set(service, &poll);
 	res = qb_ipcs_run(service);
 	if (res != 0) {
