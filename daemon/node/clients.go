@@ -20,7 +20,7 @@ import (
 type clients struct {
 	n      *Node
 	server *ipc.Server
-	all    map[*ipc.Conn]client
+	all    map[*ipc.Conn]*client
 	word   int32  // flow-control word in force for services that wait for sync
 	full   bool   // the queue was critical when last looked at
 	closed uint64 // connections ended
@@ -30,11 +30,14 @@ type clients struct {
 // A client is a connection's service, and what its process was called when it came.
 type client struct {
 	*slot
-	process string
+	process  string
+	invalid  uint64       // requests that were none
+	overload uint64       // requests that came when they could not be served
+	cleared  ipc.Counters // what the counters were when statistics were last set to zero
 }
 
 func (c *clients) init(n *Node) (err error) {
-	c.all = map[*ipc.Conn]client{}
+	c.all = map[*ipc.Conn]*client{}
 	opt := ipc.Options{}
 	if n.cfg.System.IPCType == "socket" { // cs_get_ipc_type
 		opt.Transport = ipc.Sockets
@@ -115,7 +118,7 @@ func (d *door) Accept(who ipc.Credentials) syscall.Errno {
 }
 
 func (d *door) Connected(conn *ipc.Conn) {
-	d.c.all[conn] = client{d.s, processName(conn.PID())}
+	d.c.all[conn] = &client{slot: d.s, process: processName(conn.PID())}
 	d.s.Connected(conn)
 	d.c.n.tellStats(conn, d.c.n.cmap.StatAdded)
 	d.c.n.perform()
@@ -162,6 +165,7 @@ func (d *door) Request(conn *ipc.Conn, msg []byte) {
 // and all there is to do is to say so.
 func (c *clients) refuseUnlessAsync(conn *ipc.Conn, r *service.Request, st abi.Status) {
 	if r.Async {
+		c.count(conn, st)
 		c.n.dropf("lost request", "%s of process %d was dropped: %v", r.Name, conn.PID(), st)
 		return
 	}
@@ -169,6 +173,7 @@ func (c *clients) refuseUnlessAsync(conn *ipc.Conn, r *service.Request, st abi.S
 }
 
 func (c *clients) refuse(conn *ipc.Conn, st abi.Status) {
+	c.count(conn, st)
 	c.answer = abi.AppendResponse(c.answer[:0], 0, abi.ResponseLen, st)
 	conn.Respond(c.answer)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"cpgol/compat/abi"
 	"cpgol/compat/ipc"
 	"cpgol/daemon/cmap"
 	"cpgol/daemon/link"
@@ -46,6 +47,8 @@ func (s stats) Clear(what string) {
 		if k, ok := s.n.transport.(interface{ ClearStats() }); ok {
 			k.ClearStats()
 		}
+	case "ipc":
+		s.n.clients.clear()
 	case "schedmiss":
 		s.n.clearMisses()
 	}
@@ -124,7 +127,7 @@ func (n *Node) tellStats(conn *ipc.Conn, tell func(key string, v cmap.Value)) {
 func (n *Node) connection(conn *ipc.Conn) iter.Seq2[string, cmap.Value] {
 	who := n.clients.all[conn]
 	prefix := fmt.Sprintf("stats.ipcs.service%d.%d.%#x.", who.ID(), conn.PID(), conn.Serial())
-	c := conn.Counters()
+	c := since(conn.Counters(), who.cleared)
 	queueing := int32(0)
 	if c.Queueing {
 		queueing = 1
@@ -135,7 +138,7 @@ func (n *Node) connection(conn *ipc.Conn) iter.Seq2[string, cmap.Value] {
 			v    cmap.Value
 		}{
 			{"queueing", cmap.I32(queueing)}, {"queued", cmap.U32(c.Queued)},
-			{"invalid_request", cmap.U64(0)}, {"overload", cmap.U64(0)},
+			{"invalid_request", cmap.U64(who.invalid)}, {"overload", cmap.U64(who.overload)},
 			{"sent", cmap.U32(uint32(c.Dispatched))}, {"procname", cmap.String(who.process)},
 			{"requests", cmap.U64(c.Requests)}, {"responses", cmap.U64(c.Responses)}, {"dispatched", cmap.U64(c.Dispatched)},
 			{"send_retries", cmap.U64(c.SendRetries)}, {"recv_retries", cmap.U64(c.RecvRetries)},
@@ -145,6 +148,39 @@ func (n *Node) connection(conn *ipc.Conn) iter.Seq2[string, cmap.Value] {
 				return
 			}
 		}
+	}
+}
+
+// since is what a connection's counters have counted since they were cleared; what
+// says how things are is as it is.
+func since(c, cleared ipc.Counters) ipc.Counters {
+	c.Requests -= cleared.Requests
+	c.Responses -= cleared.Responses
+	c.Dispatched -= cleared.Dispatched
+	c.SendRetries -= cleared.SendRetries
+	c.RecvRetries -= cleared.RecvRetries
+	c.FlowControlCount -= cleared.FlowControlCount
+	return c
+}
+
+// clear sets the counters of all connections to zero (exec/ipc_glue.c:cs_ipcs_clear_stats,
+// which also forgets that those connections are there).
+func (c *clients) clear() {
+	c.closed = 0
+	for conn, who := range c.all {
+		who.cleared, who.invalid, who.overload = conn.Counters(), 0, 0
+	}
+}
+
+// count counts a request that was refused.
+func (c *clients) count(conn *ipc.Conn, st abi.Status) {
+	who := c.all[conn]
+	switch {
+	case who == nil:
+	case st == abi.TryAgain:
+		who.overload++
+	default:
+		who.invalid++
 	}
 }
 
