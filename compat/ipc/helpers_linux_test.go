@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -143,6 +146,29 @@ func uniqueName() string { return fmt.Sprintf("cpgol-ipc-test-%d-%d", os.Getpid(
 func overBoth(t *testing.T, test func(t *testing.T, via ipc.Transport)) {
 	t.Run("rings", func(t *testing.T) { test(t, ipc.SharedMemory) })
 	t.Run("sockets", func(t *testing.T) { test(t, ipc.Sockets) })
+}
+
+// sendable is the largest of these sizes that a client of stock libqb can send
+// over the transport: datagrams have the system's limit, which before Linux 6.18
+// is less than a megabyte.
+func sendable(t testing.TB, via ipc.Transport, sizes ...int) int {
+	t.Helper()
+	limit := 1 << 30
+	if via == ipc.Sockets {
+		limit = 2 * 212992
+		if b, err := os.ReadFile("/proc/sys/net/core/wmem_max"); err == nil {
+			n, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+			limit = 2 * n
+		}
+	}
+	slices.Sort(sizes)
+	for _, size := range slices.Backward(sizes) {
+		if size+100 < limit {
+			return size
+		}
+	}
+	t.Fatalf("none of %v can be sent", sizes)
+	return 0
 }
 
 // serve starts a server with the handler under a name of its own. Its files are
