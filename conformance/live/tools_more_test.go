@@ -76,7 +76,8 @@ func (b *bench) moreTracking() {
 
 var clientKeys = regexp.MustCompile(`\.\d+\.0x[0-9a-f]+\.`)
 
-// veto lets a client say no to cfgtool -H, and be overruled.
+// veto lets a client say no to cfgtool -H, be silent for longer than is waited for,
+// and be overruled.
 func (b *bench) veto() {
 	binary, err := lab.BuildClient(b.t.TempDir(), "libapi", "quorum", "votequorum", "cfg")
 	if err != nil {
@@ -96,11 +97,12 @@ func (b *bench) veto() {
 			}
 			return p.WaitCount(10*time.Second, ".", answers)
 		}
-		for _, step := range []struct{ flags, reply string }{{"-H", "reply 0"}, {"-H", "quiet 6000"}, {"-H --force", "reply 0"}} {
+		for _, step := range []struct{ flags, reply string }{{"-H", "reply 0"}, {"-H", "quiet 3000"}, {"-H --force", "reply 0"}} {
 			if err := tell(map[bool]string{true: "cfg 0", false: "quiet 1"}[answers == 0]); err != nil {
 				return err
 			}
-			done := make(chan string)
+			c.tool(2, "corosync-cmapctl", "-s", "cfg.shutdown_timeout", "u32", "2000")
+			done, begin := make(chan string), time.Now()
 			go func() { done <- c.tool(2, "corosync-cfgtool", strings.Fields(step.flags)...) }()
 			if err := tell("quiet 700"); err != nil {
 				return err
@@ -109,6 +111,9 @@ func (b *bench) veto() {
 				return err
 			}
 			told[i] += <-done
+			if took := time.Since(begin); took > 5*time.Second {
+				return fmt.Errorf("%s: cfgtool %s took %v", c.cast, step.flags, took)
+			}
 		}
 		told[i] += strings.Join(p.Lines(), "\n")
 		if _, ended := c.Hosts[1].Ended(10 * time.Second); !ended {
