@@ -107,6 +107,30 @@ func TestLargeBuffer(t *testing.T) {
 	}
 }
 
+// TestOwner: a client without privileges has its own files taken, and nobody
+// else's, root's neither.
+func TestOwner(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root to be somebody else")
+	}
+	p, path := place(t, 4096)
+	os.Chmod(filepath.Dir(path), 0o1777)
+	if _, err := p.Open(path, 65534, 4096, 1); !errors.Is(err, ErrFile) {
+		t.Errorf("root's file: %v", err)
+	}
+	if err := os.Chown(path, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Open(path, 0, 4096, 1); !errors.Is(err, ErrFile) {
+		t.Errorf("another's file, for root: %v", err)
+	}
+	b, err := p.Open(path, 65534, 4096, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+}
+
 // TestRefused: nothing but a client's own file is opened, and nothing is
 // removed.
 func TestRefused(t *testing.T) {
