@@ -26,6 +26,11 @@
 // map and log follow, none of which can fail (reload.go). Keys of packets change in
 // three phases (rekey.go). What clients set in the map goes the same way (adjust.go).
 //
+// What the host sees of it: how the process is scheduled and its memory kept
+// (sched_linux.go), what systemd hears (notify.go), a warning when the loop was not
+// run in time (schedmiss.go), and lines in the reference's words (trace.go,
+// linklog.go, describe.go), because programs look for those.
+//
 // Reference: exec/main.c (main_service_ready, confchg_fn, deliver_fn,
 // corosync_sync_completed), exec/ipc_glue.c.
 package node
