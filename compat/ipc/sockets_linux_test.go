@@ -36,11 +36,12 @@ func TestSocketFiles(t *testing.T) {
 	if err != nil || st.Mode() != 0o600 || st.Size() != 24 {
 		t.Errorf("control file: %v, %v", st, err)
 	}
-	// The list is read in pieces, between which it changes.
+	// The list is read in pieces, between which it changes; and the process's first
+	// thread may be in the namespace of another test.
 	for _, end := range []string{"request", "response", "event-tx", "event"} {
 		want := "@" + c.Dir() + "/qb-" + name + "-" + end + "@"
 		eventually(t, "there is a socket "+want, func() bool {
-			b, err := os.ReadFile("/proc/net/unix")
+			b, err := os.ReadFile("/proc/thread-self/net/unix")
 			return err == nil && strings.Contains(string(b), want)
 		})
 	}
