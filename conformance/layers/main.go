@@ -41,7 +41,7 @@ var rules = []rule{
 	{folder: "daemon/resources", own: []string{"daemon/service", "daemon/cmap"}, pure: true},
 	{folder: "daemon/offload", own: []string{"wire", "compat/abi", "daemon/service"}, pure: true},
 	{folder: "daemon/net", own: []string{"wire", "daemon/link", "daemon/net"}},
-	{folder: "daemon", own: []string{"wire", "compat", "daemon", "conformance/replay"}},
+	{folder: "daemon", own: []string{"wire", "compat", "daemon", "libcpg", "conformance/replay"}},
 	{folder: "libcpg/internal/core", own: []string{"wire"}, pure: true},
 	{folder: "libcpg", own: []string{"wire", "compat", "libcpg"}},
 	{folder: "conformance", own: []string{"wire", "compat", "daemon", "libcpg", "conformance"}},

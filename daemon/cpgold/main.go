@@ -8,6 +8,8 @@
 //	cpgold schema                    print the JSON Schema of the TOML configuration, for editors
 //	cpgold example                   print a commented TOML configuration with every field
 //	cpgold status [--json]           say what runs here, from which file, and how the ring is
+//	cpgold cpg GROUP                 join a process group of whatever Corosync daemon runs here, print its events as JSON
+//	                                 lines, and send the lines of standard input, or --count messages of --size bytes
 //	cpgold replay SIDECAR.json       decode a recorded ring and rebuild what its clients saw
 //	cpgold version
 //
@@ -51,6 +53,7 @@ var commands = []command{
 	{"schema", "", "print the JSON Schema of the TOML configuration, for editors", printSchema},
 	{"example", "", "print a commented TOML configuration with every field", printExample},
 	{"status", "[--json]", "say what runs here, from which file, and how the ring is", status},
+	{"cpg", "GROUP", "join a process group, print its events as JSON lines, send standard input", cpg},
 	{"replay", "SIDECAR.json [--json]", "decode a recorded ring and rebuild what its clients saw", replayRing},
 	{"version", "", "print the version", version},
 }

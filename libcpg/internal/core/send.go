@@ -15,6 +15,12 @@ func (c *Core) Send(now time.Duration, p Payload, out *Output) error {
 	return nil
 }
 
+// Direct reports whether a message of this size could be sent in the ring at once,
+// without being given to Send: nothing is before it, and the ring is its way.
+func (c *Core) Direct(size int) bool {
+	return c.queue.len() == 0 && (c.off() || c.byRing(&outgoing{size: size}))
+}
+
 // Waiting is how many bytes of own messages have no place in the order yet.
 func (c *Core) Waiting() int { return c.waiting }
 

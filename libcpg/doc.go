@@ -1,0 +1,31 @@
+// Package libcpg is the client library for closed process groups, in Go: join a
+// group, send to it, and hear in one order, the same for all, what its members
+// say and who they are.
+//
+//	c, err := libcpg.Open(libcpg.Options{})
+//	err = c.Join(ctx, "mygroup")
+//	err = c.Send(ctx, []byte("hello"))
+//	var ev libcpg.Event
+//	for c.Next(ctx, &ev) == nil {
+//		switch ev.Kind {
+//		case libcpg.Message: ... ev.From, ev.Data
+//		case libcpg.Change:  ... ev.Members, ev.Joined, ev.Left
+//		}
+//	}
+//
+// It works beside any Corosync daemon, over libqb's IPC and without the C
+// library. Beside cpgold it offloads: while every process of a group can, large
+// messages go from library to library, and the daemons only give them their
+// place in the order (package internal/core says how, internal/mesh who may do
+// what). The program notices nothing but the speed; Conn.Offload tells.
+//
+// What is promised: agreed order of messages and changes; every member that a
+// change does not take out of the group has the same messages before it (virtual
+// synchrony); the messages of one sender come in the order in which it sent them;
+// none comes twice.
+//
+// Memory is bounded: own messages that wait for their place by 16 MiB (then Send
+// waits), those of others by 64 MiB beside what the daemon keeps. Whoever does
+// not call Next for a while is sent messages by way of its daemon, which
+// disconnects it if it never does.
+package libcpg

@@ -1,0 +1,112 @@
+package libcpg
+
+import (
+	"context"
+	"time"
+)
+
+// Next waits for the next event and puts it into ev, whose slices are the
+// library's until Next is called again: copy what is to be kept. It returns the
+// context's error when that ends, ErrDisconnected when the daemon is gone, and
+// ErrClosed after Close; what came before is told first.
+func (c *Conn) Next(ctx context.Context, ev *Event) error {
+	c.giveBack()
+	ev.reset()
+	for {
+		if c.tell(ev) {
+			return nil
+		}
+		select {
+		case <-c.read:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if c.tell(ev) { // whoever read meanwhile left it
+			c.read <- struct{}{}
+			return nil
+		}
+		err := c.readInto(ctx, -1, false)
+		c.read <- struct{}{}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// tell puts the oldest item into ev, if there is one.
+func (c *Conn) tell(ev *Event) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inbox.empty() {
+		return false
+	}
+	it := c.inbox.pop()
+	switch ev.Kind = it.kind; it.kind {
+	case Message:
+		ev.From, ev.Data = it.from, it.data
+		c.off.told(it)
+	case Change:
+		ev.change(it.change)
+	case NewRing:
+		ev.Ring = it.ring.Ring
+		ev.Nodes = append(ev.Nodes, it.ring.Members...)
+	}
+	return true
+}
+
+// giveBack lets go of the last message's bytes.
+func (c *Conn) giveBack() {
+	c.mu.Lock()
+	c.off.giveBack()
+	c.mu.Unlock()
+}
+
+// readInto reads one event into the inbox; keep copies what is in it, as others
+// will be read before it is told. The caller has c.read.
+func (c *Conn) readInto(ctx context.Context, most time.Duration, keep bool) error {
+	b, err := c.readEvent(ctx, most)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		from := len(c.inbox.items)
+		err = c.take(b)
+		if keep {
+			c.inbox.keep(from)
+		}
+	}
+	if err != nil && err != errNone && c.failed != nil {
+		return c.failed
+	}
+	return err
+}
+
+// maxKept is how many bytes of others' messages are kept while Send waits and
+// Next is not called.
+const maxKept = 64 << 20
+
+// pump waits for d, and reads events meanwhile unless others do or too much is
+// kept: so a program with one goroutine can send without end.
+func (c *Conn) pump(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	kept := c.inbox.size
+	c.mu.Unlock()
+	if kept <= maxKept {
+		select {
+		case <-c.read:
+			defer func() { c.read <- struct{}{} }()
+			if err := c.readInto(ctx, d, true); err != errNone {
+				return err
+			}
+			return nil
+		default:
+		}
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
