@@ -116,20 +116,32 @@ func (r *statusReport) daemon(live []conf.Key, env conf.Env) {
 		r.failed("process", err)
 		return
 	}
-	argv := strings.Split(string(bytes.TrimRight(line, "\x00")), "\x00")
-	r.Program = filepath.Base(argv[0])
-	path := stockFile
-	if r.Program == "cpgold" {
-		path = flagValue(argv[1:], "--config")
-	} else if f := flagValue(argv[1:], "-c"); f != "" {
-		path = f
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", r.PID))
+	if err != nil {
+		r.failed("process", err)
+		return
 	}
+	argv := strings.Split(string(bytes.TrimRight(line, "\x00")), "\x00")
+	r.Program = strings.TrimSuffix(filepath.Base(exe), " (deleted)") // whatever it was called by
+	path := rulingPath(argv)
 	if !filepath.IsAbs(path) {
 		if dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", r.PID)); path == "" || err != nil || dir != "/" {
 			return // the daemon has left the directory that it was started in
 		}
 	}
 	r.files(path, live, env)
+}
+
+// rulingPath is the configuration that a daemon's command line names.
+func rulingPath(argv []string) string {
+	if len(argv) > 1 && argv[1] == "run" {
+		if f := flagValue(argv[2:], "--config"); f != "" {
+			return f
+		}
+		return flagValue(argv[2:], "-c")
+	}
+	l, _ := parseStockLine(argv[1:])
+	return l.file
 }
 
 // flagValue returns the word after a flag, or behind its equals sign.

@@ -36,3 +36,22 @@ func TestStatusOfConfigurations(t *testing.T) {
 		}
 	}
 }
+
+// TestRulingPath: the file of a daemon that was started by either command line.
+func TestRulingPath(t *testing.T) {
+	for line, want := range map[string]string{
+		"cpgold run --config /a.toml":   "/a.toml",
+		"/usr/sbin/cpgold run -c /a":    "/a",
+		"cpgold run --cpu-profile x":    "",
+		"cpgold -f":                     stockFile,
+		"corosync -f":                   stockFile,
+		"corosync":                      stockFile,
+		"/x/corosync -fc /etc/b.conf":   "/etc/b.conf",
+		"corosync -c/etc/b.conf -f":     "/etc/b.conf",
+		"cpgold -f -c relative/to/what": "relative/to/what",
+	} {
+		if got := rulingPath(strings.Fields(line)); got != want {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+}

@@ -25,11 +25,15 @@ const stockUsage = `usage:
         -v     : Display version, git revision and some useful information about Corosync and exit.
 `
 
-// runAsStock understands the C daemon's command line (exec/main.c:main), so that
-// scripts and services that call corosync get what they expect when they call
-// this program instead.
-func runAsStock(args []string, stdout, stderr io.Writer) int {
-	file, foreground, test := stockFile, false, false
+// stockLine is what the C daemon's command line says (exec/main.c:main).
+type stockLine struct {
+	file                      string
+	foreground, test, version bool
+}
+
+// parseStockLine understands that line as getopt(3) does; false if it is misused.
+func parseStockLine(args []string) (l stockLine, ok bool) {
+	l.file = stockFile
 	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
 		letters := args[0][1:]
 		args = args[1:]
@@ -38,28 +42,41 @@ func runAsStock(args []string, stdout, stderr io.Writer) int {
 			letters = letters[1:]
 			switch {
 			case letter == 'f':
-				foreground = true
+				l.foreground = true
 			case letter == 't':
-				test = true
+				l.test = true
 			case letter == 'v':
-				return showStockVersion(stdout)
+				l.version = true
+				return l, true
 			case letter == 'c' && letters != "":
-				file, letters = letters, ""
+				l.file, letters = letters, ""
 			case letter == 'c' && len(args) > 0:
-				file, args = args[0], args[1:]
+				l.file, args = args[0], args[1:]
 			default:
-				fmt.Fprint(stderr, stockUsage)
-				return 1
+				return l, false
 			}
 		}
 	}
+	return l, true
+}
+
+// runAsStock does what the C daemon does with its command line, so that scripts and
+// services that call corosync get what they expect when they call this program
+// instead.
+func runAsStock(args []string, stdout, stderr io.Writer) int {
+	l, ok := parseStockLine(args)
 	switch {
-	case test:
-		return testAsStock(file, stderr)
-	case foreground:
-		return runFile(file, stderr)
+	case !ok:
+		fmt.Fprint(stderr, stockUsage)
+		return 1
+	case l.version:
+		return showStockVersion(stdout)
+	case l.test:
+		return testAsStock(l.file, stderr)
+	case l.foreground:
+		return runFile(l.file, stderr)
 	}
-	return runBehind(file, stderr)
+	return runBehind(l.file, stderr)
 }
 
 func showStockVersion(w io.Writer) int {
