@@ -40,6 +40,7 @@ type Conn struct {
 	context atomic.Value
 
 	sending chan struct{} // whoever has it sends: messages keep their order
+	room    chan struct{} // whoever waits to send may try
 	callMu  sync.Mutex    // one request with an answer at a time
 	answer  []byte
 
@@ -73,7 +74,7 @@ func Open(opt Options) (*Conn, error) {
 		return nil, ipcError(err)
 	}
 	c := &Conn{opt: opt, ipc: ipc, pid: uint32(os.Getpid()),
-		sending: make(chan struct{}, 1), read: make(chan struct{}, 1), long: make(map[Member][]byte)}
+		sending: make(chan struct{}, 1), room: make(chan struct{}, 1), read: make(chan struct{}, 1), long: make(map[Member][]byte)}
 	c.read <- struct{}{}
 	c.sending <- struct{}{}
 	if err := c.greet(); err != nil {
@@ -216,6 +217,14 @@ func (c *Conn) Close() error {
 		err = nil
 	}
 	return err
+}
+
+// wake lets whoever waits to send try again.
+func (c *Conn) wake() {
+	select {
+	case c.room <- struct{}{}:
+	default:
+	}
 }
 
 // fail ends everything.

@@ -106,7 +106,8 @@ func (c *Conn) pump(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-c.room:
 	case <-t.C:
-		return nil
 	}
+	return nil
 }
