@@ -194,7 +194,7 @@ func (n *Node) addServices() error {
 		pload{},
 	}
 	mon, wd := resources.NewMonitor(n, n.keys, machine{}), resources.NewWatchdog(n, n.keys, machine{})
-	mon.Log, wd.Log = n.limited("MON"), n.limited("WD")
+	mon.Log, wd.Log = n.damped("MON"), n.damped("WD")
 	all = append(all, mon, wd)
 	if provider != "" {
 		v, err := votequorum.New(n, n.keys, q, votequorum.Options{
