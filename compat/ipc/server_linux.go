@@ -41,12 +41,14 @@ type Server struct {
 	stats  Stats
 }
 
-// Waiting events are tried again after a millisecond; as long as the client
-// makes no room the pause doubles, up to ten. Nothing tells a server that a
-// client has read (the reference tries at every turn of its loop).
+// Waiting events are tried again at every turn of the loop if few clients wait,
+// as the reference does, for nothing tells a server that a client has read; and
+// at the latest after a quarter of a millisecond. As long as no client makes room
+// that pause doubles, up to ten milliseconds.
 const (
-	minRetry = time.Millisecond
+	minRetry = 250 * time.Microsecond
 	maxRetry = 10 * time.Millisecond
+	few      = 8
 )
 
 // defaultPace is how many requests of one client are handled in a row, as at
@@ -188,7 +190,8 @@ func (s *Server) rescan() {
 }
 
 func (s *Server) retry(now time.Duration) {
-	if len(s.waiting) == 0 || now < s.retryAt {
+	due := now >= s.retryAt
+	if len(s.waiting) == 0 || !due && len(s.waiting) > few {
 		return
 	}
 	progress := false
@@ -197,10 +200,13 @@ func (s *Server) retry(now time.Duration) {
 		c.inWaiting = c.hasWaiting()
 		return !c.inWaiting
 	})
-	if progress || len(s.waiting) == 0 {
+	switch {
+	case progress || len(s.waiting) == 0:
 		s.retryStep = minRetry
-	} else {
+	case due:
 		s.retryStep = min(2*s.retryStep, maxRetry)
+	default:
+		return
 	}
 	s.retryAt = now + s.retryStep
 }
