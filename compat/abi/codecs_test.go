@@ -157,6 +157,8 @@ var codecs = []struct {
 		h24(96, 24+136+40, 1) + g1 + repeat("00", 24) + "03000000 02000000 e1760000 00000000"},
 	{"offload ordered", func() codec { return new(OffloadOrdered) },
 		h24(97, 72, 1) + view + "02000000 e1760000 0900000000000000 03000000 00000000"},
+	{"offload status", func() codec { return new(OffloadStatus) },
+		h24(69, 32+152, 1) + "0100000000000000" + g1 + "02000000 03000000 02000000 e1760000"},
 	{"offload ordered inline", func() codec { return new(OffloadOrdered) },
 		h24(97, 78, 1) + view + "02000000 e1760000 0900000000000000 01000000 01000000 02000000 6869"},
 }

@@ -2,6 +2,7 @@ package offload
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -117,6 +118,7 @@ func (n *node) Joined(c service.Conn) (exec.GroupName, uint32, bool) {
 	return k.group, k.pid, k.joined
 }
 func (n *node) Members(g exec.GroupName) []offload.Member { return n.members[g] }
+func (n *node) Groups() (names []exec.GroupName)          { return slices.Collect(maps.Keys(n.members)) }
 func (n *node) AppendHearers(list []service.Conn, g exec.GroupName) []service.Conn {
 	for _, c := range n.conns {
 		if c.joined && c.group == g {
@@ -237,6 +239,16 @@ func (c *conn) view(t testing.TB) offload.View {
 	return offload.View{}
 }
 
+func (c *conn) status(t *testing.T) []abi.OffloadGroup {
+	t.Helper()
+	var m abi.OffloadStatus
+	c.ask(abi.OffloadStatusID, abi.AppendRequest(nil, abi.OffloadStatusID, abi.RequestLen))
+	if _, err := m.Decode(c.answer); err != nil {
+		t.Fatal(err)
+	}
+	return m.Groups
+}
+
 func expect(t *testing.T, what string, c *conn, want ...string) {
 	t.Helper()
 	if d := cmp.Diff(want, c.heard(t)); d != "" {
@@ -312,7 +324,7 @@ func TestOrders(t *testing.T) {
 	expect(t, "suspended, ordered behind it", b, "off 3 by 1.10")
 	a.announce(0)
 	r.run()
-	if st := r.nodes[0].Status(named("g")); !st.On {
+	if st := a.status(t); st[0].Reason != abi.ViewOn || st[0].Members != 3 {
 		t.Errorf("announced again: %+v", st)
 	}
 	if r.nodes[0].Stats() != (Stats{Ordered: 7, Void: r.nodes[0].Stats().Void}) || r.nodes[0].Stats().Void == 0 {

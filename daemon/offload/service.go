@@ -32,6 +32,8 @@ type Groups interface {
 	Joined(c service.Conn) (group exec.GroupName, pid uint32, ok bool)
 	// Members are the processes of a group; the slice is the callee's.
 	Members(group exec.GroupName) []offload.Member
+	// Groups are all groups that have members.
+	Groups() []exec.GroupName
 	// AppendHearers appends the local connections that a group's events go to.
 	AppendHearers(list []service.Conn, group exec.GroupName) []service.Conn
 }
@@ -108,6 +110,7 @@ func (s *Service) Requests() map[int32]service.Request {
 		abi.OffloadCertID:     {Name: "offload certificate", Size: abi.OffloadCertLen, Handle: s.certificate},
 		abi.OffloadAnnounceID: {Name: "offload announce", Size: abi.OffloadAnnounceLen, Throttled: true, Handle: s.announce},
 		abi.OffloadSubmitID:   {Name: "offload submit", Size: abi.OffloadSubmitLen, Async: true, Handle: s.submitted},
+		abi.OffloadStatusID:   {Name: "offload status", Size: abi.RequestLen, Handle: s.tellStatus},
 		abi.OffloadSuspendID:  {Name: "offload suspend", Size: abi.OffloadSuspendLen, Throttled: true, Handle: s.suspend},
 	}
 }

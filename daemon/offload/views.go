@@ -2,6 +2,7 @@ package offload
 
 import (
 	"cpgol/compat/abi"
+	"cpgol/daemon/service"
 	"cpgol/wire/exec"
 	"cpgol/wire/offload"
 	"cpgol/wire/totem"
@@ -212,19 +213,16 @@ func (s *Service) orders(from totem.NodeID) {
 	}
 }
 
-// A GroupStatus is one group as an administrator sees it.
-type GroupStatus struct {
-	Group  string
-	On     bool
-	Reason abi.ViewReason
-	Cause  offload.Member // whom the reason is about
-}
-
-// Status is a group's; a group of which nobody has announced itself is plain.
-func (s *Service) Status(name exec.GroupName) GroupStatus {
-	g := s.groups[name]
-	if g == nil {
-		return GroupStatus{Group: name.String(), Reason: abi.ViewPlain}
+// tellStatus answers whether each group is offloaded.
+func (s *Service) tellStatus(c service.Conn, _ []byte) {
+	m := abi.OffloadStatus{Status: abi.OK}
+	for _, name := range s.cpg.Groups() {
+		status := abi.OffloadGroup{Group: name, Members: uint32(len(s.cpg.Members(name))), Reason: abi.ViewPlain}
+		if g := s.groups[name]; g != nil {
+			status.Reason, status.Cause = g.reason, g.cause
+		}
+		m.Groups = append(m.Groups, status)
 	}
-	return GroupStatus{name.String(), g.on, g.reason, g.cause}
+	s.buf = m.Append(s.buf[:0])
+	c.Respond(s.buf)
 }
