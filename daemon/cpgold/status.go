@@ -16,17 +16,18 @@ import (
 
 // A statusReport is what cpgold status tells. Its JSON is what --json prints.
 type statusReport struct {
-	Program string       `json:"program"` // that holds the lock: "cpgold", "corosync"
-	PID     int          `json:"pid"`
-	Cluster string       `json:"cluster"`
-	Node    uint64       `json:"node"`
-	File    *rulingFile  `json:"file"` // nil if the daemon's command line does not tell
-	Other   *besideFile  `json:"other_file,omitempty"`
-	Ring    *ringStatus  `json:"ring"`   // nil without an answer from quorum
-	Quorum  *voteStatus  `json:"quorum"` // nil without a provider
-	Nodes   []nodeStatus `json:"nodes"`  // configured ones and those seen, by number
-	Token   tokenStatus  `json:"token"`
-	Errors  []string     `json:"errors,omitempty"` // what could not be asked
+	Program string        `json:"program"` // that holds the lock: "cpgold", "corosync"
+	PID     int           `json:"pid"`
+	Cluster string        `json:"cluster"`
+	Node    uint64        `json:"node"`
+	File    *rulingFile   `json:"file"` // nil if the daemon's command line does not tell
+	Other   *besideFile   `json:"other_file,omitempty"`
+	Ring    *ringStatus   `json:"ring"`   // nil without an answer from quorum
+	Quorum  *voteStatus   `json:"quorum"` // nil without a provider
+	Nodes   []nodeStatus  `json:"nodes"`  // configured ones and those seen, by number
+	Token   tokenStatus   `json:"token"`
+	Groups  []groupStatus `json:"groups,omitempty"`
+	Errors  []string      `json:"errors,omitempty"` // what could not be asked
 }
 
 // A rulingFile is the configuration file that the daemon runs from.
@@ -85,6 +86,7 @@ func status(args []string, stdout, stderr io.Writer) int {
 	r.failed("counters", err)
 	r.links(counters)
 	r.askQuorum()
+	r.askGroups()
 	if asJSON {
 		e := json.NewEncoder(stdout)
 		e.SetIndent("", "  ")

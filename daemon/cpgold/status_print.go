@@ -33,6 +33,9 @@ func (r *statusReport) print(w io.Writer) {
 	for _, n := range r.Nodes {
 		line(fmt.Sprintf("node %d", n.ID), "%s", n.line(n.ID == r.Node))
 	}
+	for _, g := range r.Groups {
+		line("group", "%s", g.line())
+	}
 	for _, e := range r.Errors {
 		line("unknown", "%s", e)
 	}
