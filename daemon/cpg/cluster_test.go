@@ -221,3 +221,17 @@ func (s *Service) check(t testing.TB) {
 		}
 	}
 }
+
+// pair is two nodes with a process each in group "g", which have heard of it.
+func pair(t *testing.T) (c *cluster, a, b *user) {
+	t.Helper()
+	c = newCluster(t, 1, 2)
+	c.form(1, 2)
+	a, b = c.user(1, 10), c.user(2, 20)
+	a.mustJoin("g")
+	b.mustJoin("g")
+	c.Run()
+	a.heard()
+	b.heard()
+	return c, a, b
+}

@@ -49,14 +49,7 @@ func TestJoinSendLeave(t *testing.T) {
 // TestLeaveOrder: a leaver hears nothing after its leave in the order; then it
 // may join again, another group or the same.
 func TestLeaveOrder(t *testing.T) {
-	c := newCluster(t, 1, 2)
-	c.form(1, 2)
-	a, b := c.user(1, 10), c.user(2, 20)
-	a.mustJoin("g")
-	b.mustJoin("g")
-	c.Run()
-	a.heard()
-	b.heard()
+	c, a, b := pair(t)
 	for _, next := range []string{"g", "h"} {
 		b.say("late") // sent by node 2, whose turn comes after node 1's
 		if st := a.leave("g"); st != abi.OK {
@@ -204,14 +197,7 @@ func TestUnknownLeave(t *testing.T) {
 }
 
 func TestFinalize(t *testing.T) {
-	c := newCluster(t, 1, 2)
-	c.form(1, 2)
-	a, b := c.user(1, 10), c.user(2, 20)
-	a.mustJoin("g")
-	b.mustJoin("g")
-	c.Run()
-	a.heard()
-	b.heard()
+	c, a, b := pair(t)
 	_, _, st, _ := abi.CutResponse(a.Request(abi.AppendRequest(nil, abi.CPGFinalizeID, 16)))
 	if st != abi.OK {
 		t.Errorf("finalize: %v", st)

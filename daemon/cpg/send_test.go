@@ -49,14 +49,7 @@ func TestAssembly(t *testing.T) {
 // TestParts: fragments arrive as sent; a change of the group in between ends
 // the message on the sender's side.
 func TestParts(t *testing.T) {
-	c := newCluster(t, 1, 2)
-	c.form(1, 2)
-	a, b := c.user(1, 10), c.user(2, 20)
-	a.mustJoin("g")
-	b.mustJoin("g")
-	c.Run()
-	a.heard()
-	b.heard()
+	c, a, b := pair(t)
 	for i, p := range []struct {
 		part exec.Part
 		text string

@@ -103,13 +103,7 @@ func TestEventOrder(t *testing.T) {
 // TestRestart: a node that was restarted within one change is told as down
 // with its old processes; new ones come when they join.
 func TestRestart(t *testing.T) {
-	c := newCluster(t, 1, 2)
-	c.form(1, 2)
-	a, b := c.user(1, 10), c.user(2, 20)
-	a.mustJoin("g")
-	b.mustJoin("g")
-	c.Run()
-	a.heard()
+	c, a, b := pair(t)
 	c.Stop(2)
 	c.start(2)
 	c.form(1, 2)
@@ -125,13 +119,7 @@ func TestRestart(t *testing.T) {
 // TestRestartAlone: a node that formed a ring of its own in between has its
 // new processes in its list.
 func TestRestartAlone(t *testing.T) {
-	c := newCluster(t, 1, 2)
-	c.form(1, 2)
-	a, b := c.user(1, 10), c.user(2, 20)
-	a.mustJoin("g")
-	b.mustJoin("g")
-	c.Run()
-	a.heard()
+	c, a, b := pair(t)
 	c.Stop(2)
 	c.start(2)
 	c.form(2)
@@ -189,12 +177,7 @@ func TestAbortedRounds(t *testing.T) {
 // TestStaleJoinList: a list that was queued in an aborted round and comes in
 // the next does not bring a dead process back (services.md 3.9).
 func TestStaleJoinList(t *testing.T) {
-	c := newCluster(t, 1, 2)
-	c.form(1, 2)
-	a, b := c.user(1, 10), c.user(2, 20)
-	a.mustJoin("g")
-	b.mustJoin("g")
-	c.Run()
+	c, a, b := pair(t)
 	c.Form([]totem.NodeID{1}, []totem.NodeID{2})
 	c.Run()
 	a.heard()
