@@ -20,11 +20,11 @@ const (
 	// connectTime is how long one address may take: short enough to come to
 	// the next before the member is given up.
 	connectTime = 500 * time.Millisecond
-	// Between attempts; the first comes at once.
+	// Between attempts. The first comes at once, also after a connection that
+	// lasted; the second soon, also after one that was used.
 	leastBackoff = 20 * time.Millisecond
 	mostBackoff  = time.Second
-	// steady is how long a connection lasts that was none of several attempts.
-	steady = time.Second
+	steady       = time.Second
 )
 
 // run sees to it that there is a connection to the member while it is one and a
@@ -43,15 +43,17 @@ func (p *peer) run() {
 			}
 			continue
 		}
-		began := time.Now()
-		if conn, l, err := p.connect(id, &e, v); err == nil {
-			m.counts.met.Add(1)
-			p.session(conn, l, id)
-		} else {
+		if conn, l, err := p.connect(id, &e, v); err != nil {
 			m.counts.failed.Add(1)
-		}
-		if time.Since(began) > steady {
-			backoff = 0
+		} else {
+			m.counts.met.Add(1)
+			began := time.Now()
+			used := p.session(conn, l, id)
+			if time.Since(began) > steady {
+				backoff = 0
+			} else if used {
+				backoff = min(backoff, leastBackoff)
+			}
 		}
 		wait := backoff + time.Duration(rand.Int64N(int64(backoff/4+1)))
 		backoff = min(max(2*backoff, leastBackoff), mostBackoff)

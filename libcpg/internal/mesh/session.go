@@ -33,8 +33,9 @@ type session struct {
 	writer writer // write's own
 }
 
-// session uses a connection until it breaks.
-func (p *peer) session(conn net.Conn, l *layer, id *identity) {
+// session uses a connection until it breaks. It reports whether that came to be
+// up.
+func (p *peer) session(conn net.Conn, l *layer, id *identity) (used bool) {
 	defer conn.Close()
 	m := p.mesh
 	s := &session{
@@ -44,7 +45,7 @@ func (p *peer) session(conn net.Conn, l *layer, id *identity) {
 	m.mu.Lock()
 	if p.ctx.Err() != nil || m.identity == nil || !m.identity.sameRoot(id) {
 		m.mu.Unlock()
-		return
+		return false
 	}
 	p.out = s
 	m.mu.Unlock()
@@ -64,6 +65,7 @@ func (p *peer) session(conn net.Conn, l *layer, id *identity) {
 	if last && v != (offload.View{}) {
 		m.opt.Handler.Down(p.Member, v)
 	}
+	return v != (offload.View{})
 }
 
 // run tells the handler until the connection breaks.

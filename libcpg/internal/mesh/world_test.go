@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"hash/crc32"
 	"math/big"
 	"net/netip"
 	"net/url"
@@ -275,7 +276,7 @@ func (n *node) Progress(m offload.Member) {
 }
 
 // patience is how long anything may take.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // await waits until something is so; it is asked under the node's lock.
 func (n *node) await(what string, ok func() bool) {
@@ -290,6 +291,16 @@ func (n *node) await(what string, ok func() bool) {
 			n.t.Fatalf("%v: waited in vain: %s; stats %+v", n.id, what, n.Stats())
 		}
 		n.cond.Wait()
+	}
+}
+
+// eventually waits until something is so that nobody tells of.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for late := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatal("waited in vain: ", what)
+		}
 	}
 }
 
@@ -320,14 +331,7 @@ func fill(b []byte, seq uint64) {
 	}
 }
 
-// sum is of content and places.
-func sum(b []byte) uint32 {
-	s := uint32(2166136261)
-	for _, c := range b {
-		s = (s ^ uint32(c)) * 16777619
-	}
-	return s
-}
+func sum(b []byte) uint32 { return crc32.ChecksumIEEE(b) }
 
 // expect waits for messages from a sender, with the given sizes, numbered from 1,
 // and looks at each byte.
