@@ -6,7 +6,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"cpgol/compat/abi"
@@ -16,8 +15,8 @@ import (
 
 // Options say how to connect. The zero value is what most programs want.
 type Options struct {
-	// Rings asks for events of kind NewRing: one when the own join is done, and
-	// one for each new membership of the ring.
+	// Rings asks for events of kind NewRing: one when the first Join is done, and
+	// one for each new membership of the ring, in a group or not.
 	Rings bool
 	// InRing keeps this process from offloading. A group with such a process in it
 	// is not offloaded.
@@ -30,26 +29,33 @@ type Options struct {
 
 // A Conn is a connection to the daemon of this host, and at most one membership
 // of a group. Its methods may be called from any goroutine, Next from one at a
-// time.
+// time. A process may have several, each in another group.
 type Conn struct {
 	opt  Options
-	ipc  *client.Conn
+	ipc  line
 	node NodeID
 	pid  uint32
 
 	context atomic.Value
 
-	sending chan struct{} // whoever has it sends: messages keep their order
-	room    chan struct{} // whoever waits to send may try
-	callMu  sync.Mutex    // one request with an answer at a time
-	answer  []byte
+	sending chan struct{}         // whoever has it sends: messages keep their order
+	room    chan struct{}         // whoever waits to send may try
+	calling chan struct{}         // whoever has it asks
+	answer  []byte                // the last answer's storage
+	owed    []func(st abi.Status) // answers to come that nobody waits for
 
-	read chan struct{} // whoever has it reads events
-	buf  []byte        // the event being read
+	read  chan struct{} // whoever has it reads events
+	buf   []byte        // the event that Next tells
+	aside []byte        // the event that others read
 
 	mu     sync.Mutex
+	head   [abi.CPGMcastLen]byte // of the message being sent in the ring
+	joint  []byte                // its parts
+	unsaid bool                  // the daemon may not have read all that was sent
 	group  exec.GroupName
 	state  state
+	stale  bool // has left a group, which stock daemons don't get over
+	rung   bool // has been in a group
 	inbox  inbox
 	long   map[Member][]byte // messages that come in parts
 	failed error             // why nothing more comes
@@ -67,21 +73,29 @@ const (
 	leaving
 )
 
-// Open connects to the daemon.
+// Open connects to the daemon. While that starts it gives ErrTryAgain, before
+// that ErrDisconnected.
 func Open(opt Options) (*Conn, error) {
-	ipc, err := client.Dial("cpg", client.Options{SocketDirs: opt.SocketDirs, ForceFile: opt.ForceFile})
+	ipc, err := dial(&opt)
 	if err != nil {
-		return nil, ipcError(err)
+		return nil, opError("open", err)
 	}
-	c := &Conn{opt: opt, ipc: ipc, pid: uint32(os.Getpid()),
-		sending: make(chan struct{}, 1), room: make(chan struct{}, 1), read: make(chan struct{}, 1), long: make(map[Member][]byte)}
-	c.read <- struct{}{}
-	c.sending <- struct{}{}
+	c := &Conn{opt: opt, pid: uint32(os.Getpid()), long: make(map[Member][]byte), room: make(chan struct{}, 1)}
+	c.ipc.conn.Store(ipc)
+	for _, ch := range []*chan struct{}{&c.sending, &c.calling, &c.read} {
+		*ch = make(chan struct{}, 1)
+		*ch <- struct{}{}
+	}
 	if err := c.greet(); err != nil {
 		ipc.Close()
-		return nil, err
+		return nil, opError("open", err)
 	}
 	return c, nil
+}
+
+func dial(opt *Options) (*client.Conn, error) {
+	ipc, err := client.Dial("cpg", client.Options{SocketDirs: opt.SocketDirs, ForceFile: opt.ForceFile})
+	return ipc, ipcError(err)
 }
 
 // greet asks for the node's number, and whether the daemon can order offloaded
@@ -99,7 +113,7 @@ func (c *Conn) greet() error {
 	return err
 }
 
-// Node is the node that this process runs on.
+// Node is the node that this process runs on (cpg_local_get).
 func (c *Conn) Node() NodeID { return c.node }
 
 // Self is this process as the groups know it.
@@ -117,90 +131,32 @@ func (c *Conn) Context() any {
 	return nil
 }
 
-// Pauses between tries of what the daemon does not take now.
-const (
-	firstPause = 500 * time.Microsecond
-	lastPause  = 20 * time.Millisecond
-)
-
-// pause waits a little longer each time.
-func pause(ctx context.Context, d *time.Duration) error {
-	*d = min(max(2**d, firstPause), lastPause)
-	t := time.NewTimer(*d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
-// call sends a request until the daemon takes it, and gives its answer to cut.
-func (c *Conn) call(ctx context.Context, request []byte, cut func(b []byte) (abi.Status, error)) error {
-	var d time.Duration
-	for {
-		st, err := c.ask(request, cut)
-		if err != nil && !errors.Is(err, ErrTryAgain) {
-			return err
-		}
-		if err == nil && st != abi.TryAgain {
-			return check(st)
-		}
-		if err := pause(ctx, &d); err != nil {
-			return err
-		}
-	}
-}
-
-func (c *Conn) ask(request []byte, cut func(b []byte) (abi.Status, error)) (st abi.Status, err error) {
-	c.callMu.Lock()
-	defer c.callMu.Unlock()
-	b, err := c.ipc.Call(request, nil, c.answer)
-	if err != nil {
-		return 0, ipcError(err)
-	}
-	c.answer = b[:0]
-	// The daemon's gate answers with a bare header of number 0.
-	if id, size, st, err := abi.CutResponse(b); err == nil && id == 0 && size == abi.ResponseLen && st != abi.OK {
-		return st, nil
-	}
-	return cut(b)
-}
-
-// bare cuts an answer that is a result and no more.
-func bare(b []byte) (abi.Status, error) {
-	_, _, st, err := abi.CutResponse(b)
-	return st, err
-}
-
-// slice is how often a wait for an event looks at its context: the IPC knows
-// only time.
-const slice = 50 * time.Millisecond
-
 // errNone says that no event came in time.
 var errNone = errors.New("no event")
 
-// readEvent reads the daemon's next event into c.buf. It waits as long as most
-// says, or if that is negative, as the context does. The caller has c.read.
-func (c *Conn) readEvent(ctx context.Context, most time.Duration) ([]byte, error) {
+// readEvent reads the daemon's next event into buf, and gives the connection that
+// it came over. It waits as long as most says, or if that is negative, as the
+// context does. The caller has c.read.
+func (c *Conn) readEvent(ctx context.Context, buf *[]byte, most time.Duration) ([]byte, *client.Conn, error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		wait := most
-		if most < 0 && ctx.Done() != nil {
-			wait = slice
+		if most < 0 {
+			wait = untilLook(ctx)
 		}
-		b, err := c.ipc.Event(c.buf, wait)
+		from := c.ipc.now()
+		b, err := from.Event(*buf, wait)
 		switch {
 		case err == nil:
-			c.buf = b[:0]
-			return b, nil
-		case !errors.Is(err, client.ErrTimeout) && !errors.Is(err, syscall.EAGAIN):
-			return nil, ipcError(err)
+			*buf = b[:0]
+			return b, from, nil
+		case from != c.ipc.now(): // closed because there is a new one
+		case !errors.Is(err, client.ErrTimeout):
+			return nil, nil, ipcError(err)
 		case most >= 0:
-			return nil, errNone
+			return nil, nil, errNone
 		}
 	}
 }
@@ -211,12 +167,12 @@ func (c *Conn) readEvent(ctx context.Context, most time.Duration) ([]byte, error
 func (c *Conn) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	err := c.Flush(ctx)
+	err := c.flush(ctx) // daemons drop what they have not read when a client hangs up
 	c.fail(ErrClosed)
-	if errors.Is(err, ErrDisconnected) || errors.Is(err, ErrClosed) {
+	if errors.Is(err, ErrDisconnected) || errors.Is(err, ErrClosed) || errors.Is(err, ErrBroken) {
 		err = nil
 	}
-	return err
+	return opError("close", err)
 }
 
 // wake lets whoever waits to send try again.
@@ -230,10 +186,25 @@ func (c *Conn) wake() {
 // fail ends everything.
 func (c *Conn) fail(why error) {
 	c.mu.Lock()
-	if c.failed == nil {
+	if c.failed == nil || why == ErrClosed {
 		c.failed = why
 	}
+	ipc := c.ipc.now()
 	c.mu.Unlock()
 	c.off.close()
-	c.ipc.Close()
+	ipc.Close()
+	c.wake()
+}
+
+// why is the reason for an error of the IPC's, where we ended it ourselves.
+func (c *Conn) why(err error) error {
+	if !errors.Is(err, ErrClosed) {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed != nil {
+		return c.failed
+	}
+	return err
 }

@@ -28,4 +28,24 @@
 // waits), those of others by 64 MiB beside what the daemon keeps. Whoever does
 // not call Next for a while is sent messages by way of its daemon, which
 // disconnects it if it never does.
+//
+// Who knows the C library finds its calls again as follows.
+//
+//	cpg_initialize, cpg_model_initialize           Open
+//	  CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF      Options.Rings
+//	cpg_finalize                                   Conn.Close
+//	cpg_join, cpg_leave                            Conn.Join, Conn.Leave
+//	cpg_mcast_joined                               Conn.Send (waits), Conn.TrySend (CS_ERR_TRY_AGAIN)
+//	cpg_dispatch, cpg_fd_get and the callbacks     Conn.Next in a goroutine of its own
+//	cpg_membership_get, cpg_iteration_*            Conn.Members, Conn.Groups
+//	cpg_local_get                                  Conn.Node, Conn.Self
+//	cpg_context_set, cpg_context_get               Conn.SetContext, Conn.Context
+//	cpg_flow_control_state_get                     Conn.Throttled
+//	cpg_max_atomic_msgsize_get                     MaxAtomic
+//	cpg_zcb_*                                      Conn.Send takes a message in pieces
+//
+// Three things differ. A message of over MaxAtomic during which the group changes
+// is sent anew; the C library gives CS_ERR_INTERRUPT. After Leave the same Conn
+// joins again, also beside stock daemons from 3.0.3 on, which let no connection do
+// so. And nothing of a group is told after the change that the process left by.
 package libcpg

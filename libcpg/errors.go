@@ -1,8 +1,10 @@
 package libcpg
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"cpgol/compat/abi"
@@ -42,6 +44,30 @@ var (
 	// closed, which the others are told as its end.
 	ErrBroken = errors.New("cpg: a member broke the protocol")
 )
+
+// An OpError says what was being done when an error occurred.
+type OpError struct {
+	Op  string // the method, in lower case
+	Err error
+}
+
+// Error tells both.
+func (e *OpError) Error() string {
+	return "cpg " + e.Op + ": " + strings.TrimPrefix(e.Err.Error(), "cpg: ")
+}
+
+// Unwrap gives the error itself, for errors.Is and errors.As.
+func (e *OpError) Unwrap() error { return e.Err }
+
+// opError says what failed. The end of a context, and that a call would wait, is
+// no failure.
+func opError(op string, err error) error {
+	switch err {
+	case nil, context.Canceled, context.DeadlineExceeded, error(ErrTryAgain):
+		return err
+	}
+	return &OpError{op, err}
+}
 
 // check is the error for a daemon's result.
 func check(st abi.Status) error {

@@ -2,92 +2,157 @@ package libcpg
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"cpgol/compat/abi"
 	"cpgol/wire/exec"
 )
 
-// Join makes this process a member of a group, which needs a name of at most 127
-// bytes. It returns when the daemon has taken the request; that the process is in
-// the group, an event of kind Change tells. A Conn is in one group at a time.
+// MaxName is how long a group's name may be. It may have any bytes.
+const MaxName = exec.MaxGroupName - 1 // one more, and peers of stock write past a buffer
+
+// groupName checks a name.
+func groupName(name string) (exec.GroupName, error) {
+	if len(name) > MaxName {
+		return exec.GroupName{}, ErrNameTooLong
+	}
+	g, _ := exec.NewGroupName([]byte(name))
+	return g, nil
+}
+
+// Join makes this process a member of a group. It returns when the daemon has
+// taken the request; that the process is in the group, an event of kind Change
+// tells. A Conn is in one group at a time; if it is leaving one, Join waits for
+// the end of that, reading events meanwhile for later calls of Next.
+//
+// If the context ends while the daemon has the request, the process may still
+// become a member.
 func (c *Conn) Join(ctx context.Context, group string) error {
-	name, ok := exec.NewGroupName([]byte(group))
-	if !ok {
-		return ErrNameTooLong
+	return opError("join", c.join(ctx, group))
+}
+
+func (c *Conn) join(ctx context.Context, group string) error {
+	name, err := groupName(group)
+	if err != nil {
+		return err
+	}
+	if err := c.moved(ctx, leaving); err != nil {
+		return err
 	}
 	c.mu.Lock()
-	switch {
-	case c.failed != nil:
-		defer c.mu.Unlock()
-		return c.failed
-	case c.state != outside:
-		defer c.mu.Unlock()
-		return ErrExist
+	stale := c.stale && c.off == nil && c.state == outside
+	c.mu.Unlock()
+	if stale {
+		if err := c.redial(ctx); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	if err := c.may(outside, ErrExist); err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	join := abi.CPGJoin{Group: name, PID: c.pid}
+	if c.opt.Rings && !c.rung {
+		join.Flags = abi.CPGInitialRing
 	}
 	c.state, c.group = entering, name
 	c.mu.Unlock()
-	join := abi.CPGJoin{Group: name, PID: c.pid}
-	if c.opt.Rings {
-		join.Flags = abi.CPGInitialRing
-	}
-	err := c.call(ctx, join.Append(nil), bare)
-	if err != nil {
-		c.mu.Lock()
-		if c.state == entering {
-			c.state = outside
-		}
-		c.mu.Unlock()
-	}
-	return err
+	return c.move(ctx, join.Append(nil), entering, outside)
 }
 
 // Leave takes this process out of its group, behind all that it sent. It returns
 // when the daemon has taken the request; the last event of the group is a Change
-// without this process. Then it may join another.
+// without this process. If the process is still joining, Leave waits for that,
+// reading events meanwhile for later calls of Next.
+//
+// If the context ends while the daemon has the request, the process leaves all
+// the same.
 func (c *Conn) Leave(ctx context.Context) error {
+	return opError("leave", c.leave(ctx))
+}
+
+func (c *Conn) leave(ctx context.Context) error {
 	select {
 	case <-c.sending: // nothing is sent from here on
 		defer func() { c.sending <- struct{}{} }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	c.mu.Lock()
-	switch {
-	case c.failed != nil:
-		defer c.mu.Unlock()
-		return c.failed
-	case c.state == outside || c.state == leaving:
-		defer c.mu.Unlock()
-		return ErrNotExist
-	case c.state == entering:
-		defer c.mu.Unlock()
-		return ErrBusy
+	if err := c.moved(ctx, entering); err != nil {
+		return err
 	}
-	name := c.group
-	c.mu.Unlock()
-	if err := c.Flush(ctx); err != nil {
+	if err := c.drain(ctx); err != nil {
 		return err
 	}
 	c.mu.Lock()
+	if err := c.may(inside, ErrNotExist); err != nil {
+		c.mu.Unlock()
+		return err
+	}
 	c.state = leaving
+	leave := abi.CPGLeave{Group: c.group, PID: c.pid}
 	c.mu.Unlock()
-	leave := abi.CPGLeave{Group: name, PID: c.pid}
-	err := c.call(ctx, leave.Append(nil), bare)
-	if err != nil {
+	return c.move(ctx, leave.Append(nil), leaving, inside)
+}
+
+// may gives other if the connection is in another state than it must be. c.mu is
+// held.
+func (c *Conn) may(want state, other error) error {
+	if c.failed != nil {
+		return c.failed
+	}
+	if c.state != want {
+		return other
+	}
+	return nil
+}
+
+// move asks the daemon for a change of state, which is undone if it refuses.
+func (c *Conn) move(ctx context.Context, request []byte, now, before state) error {
+	undo := func() {
 		c.mu.Lock()
-		if c.state == leaving {
-			c.state = inside
+		if c.state == now {
+			c.state = before
 		}
 		c.mu.Unlock()
+	}
+	asked, err := c.put(ctx, question{request: request, cut: bare, late: func(st abi.Status) {
+		if st != abi.OK {
+			undo()
+		}
+	}})
+	if err != nil && !asked {
+		undo()
 	}
 	return err
 }
 
-// Members are the members of any group as this node's daemon knows them now.
+// moved waits until the connection is no longer in a state that ends by itself.
+func (c *Conn) moved(ctx context.Context, now state) error {
+	var d time.Duration
+	for {
+		c.mu.Lock()
+		is, err := c.state, c.failed
+		c.mu.Unlock()
+		if err != nil || is != now {
+			return err
+		}
+		c.lookLate()
+		d = longer(d)
+		if err := c.pump(ctx, d); err != nil {
+			return err
+		}
+	}
+}
+
+// Members are the members of any group as this node's daemon knows them now
+// (cpg_membership_get).
 func (c *Conn) Members(ctx context.Context, group string) (all []Member, err error) {
-	name, ok := exec.NewGroupName([]byte(group))
-	if !ok {
-		return nil, ErrNameTooLong
+	name, err := groupName(group)
+	if err != nil {
+		return nil, opError("members", err)
 	}
 	ask := abi.CPGMembership{Group: name}
 	err = c.call(ctx, ask.Append(nil), func(b []byte) (abi.Status, error) {
@@ -98,10 +163,11 @@ func (c *Conn) Members(ctx context.Context, group string) (all []Member, err err
 		}
 		return m.Status, err
 	})
-	return all, err
+	return all, opError("members", err)
 }
 
-// Groups are all groups of the cluster that have members.
+// Groups are all groups of the cluster that have members
+// (cpg_iteration_initialize and so on).
 func (c *Conn) Groups(ctx context.Context) (names []string, err error) {
 	var handle uint64
 	start := abi.CPGIterInit{Type: abi.CPGIterNames}
@@ -109,23 +175,35 @@ func (c *Conn) Groups(ctx context.Context) (names []string, err error) {
 		handle, st, err = abi.CutCPGIterInitRes(b)
 		return st, err
 	})
+	if err != nil {
+		return nil, opError("groups", err)
+	}
 	for err == nil {
-		next := abi.CPGIter{ID: abi.CPGIterNextID, Handle: handle}
-		var item abi.CPGIterItem
-		err = c.call(ctx, next.Append(nil), func(b []byte) (abi.Status, error) {
-			if _, _, st, err := abi.CutResponse(b); err != nil || st != abi.OK {
-				return st, err
-			}
-			_, err := item.Decode(b)
-			return abi.OK, err
-		})
-		if err == nil {
-			names = append(names, item.Group.String())
+		var name string
+		if name, err = c.nextGroup(ctx, handle); err == nil {
+			names = append(names, name)
 		}
 	}
-	if err == Status(abi.NoSections) { // that was the last
-		end := abi.CPGIter{ID: abi.CPGIterFinalizeID, Handle: handle}
-		err = c.call(ctx, end.Append(nil), bare)
+	if errors.Is(err, Status(abi.NoSections)) { // that was the last
+		err = nil
 	}
-	return names, err
+	end := abi.CPGIter{ID: abi.CPGIterFinalizeID, Handle: handle}
+	if endErr := c.call(ctx, end.Append(nil), bare); err == nil {
+		err = endErr
+	}
+	return names, opError("groups", err)
+}
+
+func (c *Conn) nextGroup(ctx context.Context, handle uint64) (name string, err error) {
+	next := abi.CPGIter{ID: abi.CPGIterNextID, Handle: handle}
+	err = c.call(ctx, next.Append(nil), func(b []byte) (abi.Status, error) {
+		if st, err := bare(b); err != nil || st != abi.OK {
+			return st, err
+		}
+		var item abi.CPGIterItem
+		_, err := item.Decode(b)
+		name = item.Group.String()
+		return abi.OK, err
+	})
+	return name, err
 }

@@ -2,7 +2,10 @@ package libcpg
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"cpgol/compat/abi"
 )
 
 // Next waits for the next event and puts it into ev, whose slices are the
@@ -28,7 +31,7 @@ func (c *Conn) Next(ctx context.Context, ev *Event) error {
 		err := c.readInto(ctx, -1, false)
 		c.read <- struct{}{}
 		if err != nil {
-			return err
+			return opError("next", err)
 		}
 	}
 }
@@ -61,23 +64,50 @@ func (c *Conn) giveBack() {
 	c.mu.Unlock()
 }
 
-// readInto reads one event into the inbox; keep copies what is in it, as others
-// will be read before it is told. The caller has c.read.
-func (c *Conn) readInto(ctx context.Context, most time.Duration, keep bool) error {
-	b, err := c.readEvent(ctx, most)
+// readInto reads one event into the inbox. With aside it leaves alone the bytes of
+// the event that Next told last, and copies the new one's, as others may be read
+// before it is told. The caller has c.read.
+func (c *Conn) readInto(ctx context.Context, most time.Duration, aside bool) error {
+	buf := &c.buf
+	if aside {
+		buf = &c.aside
+	}
+	b, over, err := c.readEvent(ctx, buf, most)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err == nil {
-		from := len(c.inbox.items)
-		err = c.take(b)
-		if keep {
-			c.inbox.keep(from)
-		}
-	}
-	if err != nil && err != errNone && c.failed != nil {
+	switch {
+	case err == errNone || ctx.Err() != nil && err == ctx.Err():
+		return err
+	case err != nil && c.failed != nil:
 		return c.failed
+	case err != nil:
+		return err
+	case over != c.ipc.now() || c.foreign(b):
+		return nil
 	}
-	return err
+	before, from := c.state, len(c.inbox.items)
+	if err := c.take(b); err != nil {
+		return fmt.Errorf("cpg: %w", err)
+	}
+	if aside {
+		c.inbox.keep(from)
+	}
+	if before != c.state { // we are in, or out
+		c.rung = true
+		c.stale = c.state == outside
+	}
+	c.wake() // it may be room that we wait for
+	return nil
+}
+
+// foreign reports whether an event is of a group that this process has left: stock
+// daemons go on to tell of it. c.mu is held.
+func (c *Conn) foreign(b []byte) bool {
+	id, _, _, err := abi.CutResponse(b)
+	if err != nil || c.state != outside {
+		return false
+	}
+	return id == abi.CPGDeliverEvent || id == abi.CPGPartialEvent || id == abi.CPGChangeEvent
 }
 
 // maxKept is how many bytes of others' messages are kept while Send waits and
