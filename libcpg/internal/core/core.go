@@ -21,6 +21,7 @@ type Core struct {
 	popped   uint64
 	waiting  int    // bytes in queue
 	full     bool   // Send said ErrFull
+	ringing  bool   // the front goes in the ring, whatever begins meanwhile
 	numbered uint64 // position of the first without a number in this view
 	asked    uint64 // position of the first that was not submitted in this view
 	next     uint64 // the next number in this view

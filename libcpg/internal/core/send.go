@@ -30,7 +30,7 @@ func (c *Core) Ring() Payload {
 	if c.queue.len() == 0 || c.numbered > c.popped {
 		return nil
 	}
-	if first := c.queue.at(0); c.off() || c.byRing(first) {
+	if first := c.queue.at(0); c.off() || c.ringing || c.byRing(first) {
 		return first.payload
 	}
 	return nil
@@ -42,9 +42,14 @@ func (c *Core) byRing(m *outgoing) bool {
 	return m.size <= c.cfg.SmallLimit || m.size > c.cfg.LargeLimit
 }
 
-// RingSent says that the daemon has taken the message that Ring gave. The
-// payload is the caller's again.
+// RingBegun says that the first part of the message that Ring gave is on its way.
+// From now on it goes in the ring, also if a view begins before the last part.
+func (c *Core) RingBegun() { c.ringing = true }
+
+// RingSent says that the daemon has taken the message that Ring gave, all of it.
+// The payload is the caller's again.
 func (c *Core) RingSent(now time.Duration, out *Output) {
+	c.ringing = false
 	c.pop(out)
 	c.advance(now, out)
 }
@@ -81,10 +86,13 @@ func (c *Core) advance(now time.Duration, out *Output) {
 }
 
 // number gives messages their numbers in the view. The oldest may go in the ring
-// instead, if that is its way. A small one behind others can't, as it could be
+// instead, if that is its way or it is on it. A small one behind others can't, as it could be
 // ordered before them; one too large to be held waits until it is the oldest,
 // and all behind it wait too.
 func (c *Core) number(now time.Duration) {
+	if c.ringing {
+		return
+	}
 	for ; c.numbered < c.newest(); c.numbered++ {
 		m := c.own(c.numbered)
 		if c.byRing(m) && (c.numbered == c.popped || m.size > c.cfg.LargeLimit) {
