@@ -104,6 +104,7 @@ type node struct {
 	t      testing.TB
 	id     offload.Member
 	credit uint64 // kept open for each sender
+	once   bool   // or granted only once
 	onData func(m offload.Member, seq uint64, b *Buffer)
 
 	mu     sync.Mutex
@@ -242,7 +243,11 @@ func (n *node) Arrived(from offload.Member, v offload.View, seq uint64, b *Buffe
 		r.sums = append(r.sums, sum(b.Bytes()))
 	}
 	b.Release()
-	n.Hold(from, v, seq, r.taken+n.credit)
+	if n.once {
+		n.Hold(from, v, seq, n.credit)
+	} else {
+		n.Hold(from, v, seq, r.taken+n.credit)
+	}
 }
 
 func (n *node) Held(from offload.Member, v offload.View, seq, credit uint64) {
