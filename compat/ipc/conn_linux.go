@@ -232,7 +232,9 @@ func (c *Conn) drain() (progress bool) {
 	c.committed(events)
 	c.fail(err)
 	c.account()
-	c.rescan() // requests wait while answers do
+	if answers > 0 {
+		c.rescan() // requests wait while answers do
+	}
 	return answers+events > 0
 }
 
