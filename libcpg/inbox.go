@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"cpgol/compat/abi"
+	"cpgol/libcpg/internal/mesh"
 	"cpgol/wire/exec"
 	"cpgol/wire/offload"
 )
@@ -13,7 +14,7 @@ type item struct {
 	kind    EventKind
 	from    Member
 	data    []byte
-	payload payload // what data is in, to be given back; nil: nothing
+	payload *mesh.Buffer // what data is in, to be given back; nil: nothing
 	change  *abi.CPGChange
 	ring    *abi.CPGRing
 }

@@ -1,9 +1,10 @@
 // Command bench measures daemons on this machine, stock ones and ours in turn, on
 // the same hosts, through the same stock C library, and prints medians and the
 // ratios between them: rings of three hosts, and a ring of one, in which there is
-// nothing but the clients' side.
+// nothing but the clients' side. Last, what goes through the ring is held against
+// what our library offloads.
 //
-//	bench [-rounds 3] [-seconds 3] [-transport knet,knet-crypto,udpu,ipc] [-rings stock,ours,mixed]
+//	bench [-rounds 3] [-seconds 3] [-transport knet,knet-crypto,udpu,ipc,offload] [-rings stock,ours,mixed]
 //
 // The machine is shared by all hosts and their clients, so absolute figures mean
 // little; the ratios of one run are what counts.
@@ -54,7 +55,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	rounds := flag.Int("rounds", 3, "times that each ring is measured")
 	seconds := flag.Float64("seconds", 3, "length of each throughput measurement")
-	which := flag.String("transport", "knet,knet-crypto,udpu,ipc", "transports, comma separated; ipc is one host alone")
+	which := flag.String("transport", "knet,knet-crypto,udpu,ipc,offload", "transports, comma separated; ipc is one host alone, offload compares the library's own transport")
 	kinds := flag.String("rings", "stock,ours,mixed", "rings, comma separated")
 	sizeList := flag.String("sizes", "64,8192,200000", "message sizes for throughput, in bytes")
 	asJSON := flag.Bool("json", false, "print every value as JSON")
@@ -80,15 +81,15 @@ func run() int {
 	}
 	defer os.RemoveAll(b.dir)
 	for _, tr := range strings.Split(*which, ",") {
-		measure := b.measure
-		if tr == alone {
-			measure = b.measureAlone
+		measure, compared := b.measure, strings.Split(*kinds, ",")
+		switch tr {
+		case alone:
+			measure, compared = b.measureAlone, withoutMixed(compared)
+		case offloaded:
+			measure, compared = b.measureOffload, offloadKinds
 		}
 		for round := range *rounds {
-			for _, kind := range strings.Split(*kinds, ",") {
-				if tr == alone && kind == "mixed" {
-					continue
-				}
+			for _, kind := range compared {
 				fmt.Fprintf(os.Stderr, "bench: %s, %s ring, round %d of %d\n", tr, kind, round+1, *rounds)
 				if err := measure(tr, kind); err != nil {
 					fmt.Fprintf(os.Stderr, "bench: %s, %s ring: %v\n", tr, kind, err)
@@ -118,6 +119,8 @@ func parseSizes(list string) (sizes []int, err error) {
 
 type bench struct {
 	dir, client, daemon, profile string
+	goClient                     string
+	serial                       int // of groups
 	seconds                      float64
 	sizes                        []int
 	log                          func(string, ...any)
@@ -132,9 +135,13 @@ func (b *bench) build(ours bool) (err error) {
 	if b.client, err = lab.BuildClient(b.dir, "cpgbench"); err != nil {
 		return err
 	}
-	if ours {
-		b.daemon, err = lab.BuildDaemon(b.dir)
+	if !ours {
+		return nil
 	}
+	if err := b.buildGo(); err != nil {
+		return err
+	}
+	b.daemon, err = lab.BuildDaemon(b.dir)
 	return err
 }
 

@@ -101,16 +101,24 @@ func resident(h *lab.Host) (float64, error) {
 	return kb / 1000, err
 }
 
-// print writes a table for the rings of three, and one for the host alone.
+// print writes a table for the rings of three, one for the host alone, and one for
+// what is offloaded.
 func (b *bench) print(w io.Writer, transports, kinds []string) {
-	isAlone := func(tr string) bool { return tr == alone }
-	if three := slices.DeleteFunc(slices.Clone(transports), isAlone); len(three) > 0 {
+	special := map[string][]string{alone: withoutMixed(kinds), offloaded: offloadKinds}
+	isSpecial := func(tr string) bool { return special[tr] != nil }
+	if three := slices.DeleteFunc(slices.Clone(transports), isSpecial); len(three) > 0 {
 		b.table(w, three, kinds)
 	}
-	if slices.ContainsFunc(transports, isAlone) {
-		fmt.Fprintln(w)
-		b.table(w, []string{alone}, slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return k == "mixed" }))
+	for _, tr := range []string{alone, offloaded} {
+		if slices.Contains(transports, tr) {
+			fmt.Fprintln(w)
+			b.table(w, []string{tr}, special[tr])
+		}
 	}
+}
+
+func withoutMixed(kinds []string) []string {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return k == "mixed" })
 }
 
 // table writes one row a figure: medians, and the ratios to the first kind.

@@ -233,7 +233,7 @@ static void members(int i, struct cpg_name g)
 
 	printf("members %d %d", e, e == CS_OK ? n : 0);
 	if (e == CS_OK)
-		list("m", a, (size_t)n, 1);
+		list("m", a, (size_t)n, 0); /* the daemon leaves the reasons as they were */
 	printf("\n");
 }
 

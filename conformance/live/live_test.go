@@ -109,6 +109,7 @@ type ring struct {
 	cast    cast
 	conf    string
 	clients [3]*lab.Client
+	binary  string // of the clients
 	group   string
 	serial  int
 }
@@ -121,7 +122,7 @@ func newRing(t *testing.T, c cast, k kind) *ring {
 		t.Fatal(err)
 	}
 	k.ring.Token = 1000
-	r := &ring{Lab: l, t: t, cast: c, conf: l.Conf(k.ring)}
+	r := &ring{Lab: l, t: t, cast: c, conf: l.Conf(k.ring), binary: clientBinary}
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, h := range l.Hosts {
@@ -199,7 +200,7 @@ func (r *ring) join(hosts ...int) {
 		r.group = "live"
 	}
 	for _, i := range hosts {
-		c, err := r.Hosts[i].StartClient(clientBinary, r.group)
+		c, err := r.Hosts[i].StartClient(r.binary, r.group)
 		r.must(err, "client")
 		r.clients[i] = c
 		r.must(c.WaitCount(10*time.Second, "confchg", 1), "client on node %d joins", i+1)

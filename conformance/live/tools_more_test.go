@@ -27,6 +27,10 @@ func (b *bench) misuse() {
 	}
 }
 
+// eventCounts are the events that a client was sent when it ended: its own leave
+// is among them or not.
+var eventCounts = regexp.MustCompile(`(\.(?:sent|dispatched) \(u\d\d\) =) \d+`)
+
 // moreTracking follows statistics, which come and go with clients, and binary keys.
 func (b *bench) moreTracking() {
 	dir := b.t.TempDir()
@@ -62,7 +66,8 @@ func (b *bench) moreTracking() {
 				return fmt.Errorf("%s: tracker %d: %w", c.cast, n, err)
 			}
 			told[i] = append(told[i], fmt.Sprint("tracker ", n))
-			told[i] = append(told[i], strings.Split(clientKeys.ReplaceAllString(strings.Join(p.Lines(), "\n"), ".client."), "\n")...)
+			lines := clientKeys.ReplaceAllString(strings.Join(p.Lines(), "\n"), ".client.")
+			told[i] = append(told[i], strings.Split(eventCounts.ReplaceAllString(lines, "$1 some"), "\n")...)
 		}
 		return nil
 	})
