@@ -61,6 +61,8 @@ func (o *orders) MulticastOffload(msg []byte) error {
 	return nil
 }
 
+func (o *orders) SyncInProgress() bool { return o.n.SyncInProgress() }
+
 // Addresses are this node's own on the ring's links.
 func (o *orders) Addresses() (all []netip.Addr) {
 	for _, l := range o.n.cfg.Links {

@@ -25,6 +25,7 @@ type node struct {
 	ring    *ring
 	conns   []*conn
 	full    bool
+	syncing bool
 	timers  []func()
 	queued  [][]byte
 	members map[exec.GroupName][]offload.Member
@@ -108,6 +109,7 @@ func (n *node) MulticastOffload(msg []byte) error {
 	n.ring.order = append(n.ring.order, sent{n.id, slices.Clone(msg)})
 	return nil
 }
+func (n *node) SyncInProgress() bool    { return n.syncing }
 func (n *node) Addresses() []netip.Addr { return []netip.Addr{netip.MustParseAddr("192.0.2.1")} }
 func (n *node) Certificate(key []byte, group exec.GroupName, pid uint32) (cert, root []byte, err error) {
 	return fmt.Appendf(nil, "%d/%d/%v/%x", n.id, pid, group, key[0]), []byte("root"), nil
@@ -349,6 +351,62 @@ func TestQueueFull(t *testing.T) {
 	}
 	r.run()
 	expect(t, "late", a, "1.10 #1+1", "1.10 #2+1", "1.10 #3+1", "1.10 #4+1", "1.10 #5+1")
+}
+
+// TestSynchronisation: what was submitted when a synchronisation begins is not
+// sent in it, where it would overtake what its sender said before in the ring.
+// Announcements are.
+func TestSynchronisation(t *testing.T) {
+	r := newRing(1)
+	a := r.join(1, 10, "g", true)
+	view := a.view(t)
+	a.heard(t)
+	n := r.nodes[0]
+	n.full = true
+	a.submit(view, 1, 1)
+	n.Flush() // waits for room
+	a.submit(view, 2, 1)
+	n.full, n.syncing = false, true
+	a.announce(1)
+	if len(n.ring.order) != 1 {
+		t.Fatalf("%d messages sent, want the announcement", len(n.ring.order))
+	}
+	r.run()
+	expect(t, "nothing ordered", a, "off 5 by 1.10", "on 1.5: 1.10")
+	r.form()
+	expect(t, "a new ring", a, "off 4 by 0.0", "on 2.2: 1.10")
+}
+
+// TestSilence: a suspended process is not announced again by its daemon.
+func TestSilence(t *testing.T) {
+	r := newRing(2)
+	a, b := r.join(1, 10, "g", true), r.join(2, 20, "g", true)
+	m := abi.OffloadSuspend{View: b.view(t), Member: offload.Member{Node: 1, PID: 10}}
+	a.heard(t)
+	b.ask(abi.OffloadSuspendID, m.Append(nil))
+	r.run()
+	expect(t, "suspended", a, "off 3 by 1.10")
+	r.form()
+	expect(t, "a new ring", a)
+	a.announce(0)
+	r.run()
+	expect(t, "it lives", a, "on 2.3: 1.10 2.20")
+}
+
+// TestJoinAgain: a connection's endpoint is the membership's for which it was
+// announced.
+func TestJoinAgain(t *testing.T) {
+	r := newRing(1)
+	a := r.join(1, 10, "g", true)
+	r.leave(a)
+	n := r.nodes[0]
+	n.clients[a] = &client{endpoint: &offload.Endpoint{}}
+	n.Removed(a.group, offload.Member{Node: 1, PID: 10})
+	a.joined = true
+	n.members[a.group] = []offload.Member{{Node: 1, PID: 10}}
+	a.heard(t)
+	r.form()
+	expect(t, "joined again", a)
 }
 
 func TestRefused(t *testing.T) {

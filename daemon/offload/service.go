@@ -1,8 +1,11 @@
 package offload
 
 import (
+	"cmp"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"cpgol/compat/abi"
@@ -19,6 +22,9 @@ type Host interface {
 	// MulticastOffload queues a message of the process group offload.Group. The
 	// bytes are copied. It returns service.ErrQueueFull and nothing else.
 	MulticastOffload(msg []byte) error
+	// SyncInProgress reports whether a synchronisation runs: what is queued
+	// meanwhile overtakes what was queued before.
+	SyncInProgress() bool
 	// Addresses are those of the ring that local processes may listen on.
 	Addresses() []netip.Addr
 	// Certificate issues a certificate for a process's public key, and returns
@@ -53,7 +59,7 @@ type Service struct {
 
 	batch  []byte // an Order that is being filled
 	count  int    // its entries
-	unsent [][]byte
+	unsent []unsent
 	retry  bool
 
 	stats Stats
@@ -84,6 +90,12 @@ type group struct {
 	next   map[offload.Member]uint64 // the next number of each sender in the view
 	reason abi.ViewReason            // why it is off
 	cause  offload.Member
+}
+
+// An unsent message found the queue full.
+type unsent struct {
+	msg   []byte
+	order bool
 }
 
 // A client is a connection that said hello.
@@ -117,6 +129,11 @@ func (s *Service) Requests() map[int32]service.Request {
 
 // Closed takes the end of a connection.
 func (s *Service) Closed(c service.Conn) { delete(s.clients, c) }
+
+// connections are those of s.clients in the order they came.
+func (s *Service) connections() []service.Conn {
+	return slices.SortedFunc(maps.Keys(s.clients), func(a, b service.Conn) int { return cmp.Compare(a.Serial(), b.Serial()) })
+}
 
 func (s *Service) status(c service.Conn, id int32, st abi.Status) {
 	if st != abi.OK {
@@ -177,7 +194,7 @@ func (s *Service) announce(c service.Conn, msg []byte) {
 
 func (s *Service) sendAnnounce(name exec.GroupName, pid uint32, e *offload.Endpoint) {
 	m := offload.Announce{Group: name, PID: pid, Endpoint: *e}
-	s.send(m.Append(nil))
+	s.send(unsent{msg: m.Append(nil)})
 }
 
 // suspend asks for the end of a view.
@@ -190,7 +207,7 @@ func (s *Service) suspend(c service.Conn, msg []byte) {
 		st = abi.OK
 		if g := s.groups[name]; g != nil && g.on && g.view == m.View && g.all[m.Member] != nil {
 			out := offload.Suspend{Group: name, View: m.View, Member: m.Member}
-			s.send(out.Append(nil))
+			s.send(unsent{msg: out.Append(nil)})
 		}
 	}
 	s.status(c, abi.OffloadSuspendRes, st)
@@ -234,8 +251,10 @@ func (s *Service) Flush() {
 	}
 	offload.End(s.batch, s.count)
 	s.count = 0
-	if len(s.unsent) > 0 || s.host.MulticastOffload(s.batch) != nil {
-		s.send(append([]byte(nil), s.batch...))
+	switch {
+	case s.host.SyncInProgress(): // see resend
+	case len(s.unsent) > 0 || s.host.MulticastOffload(s.batch) != nil:
+		s.send(unsent{append([]byte(nil), s.batch...), true})
 	}
 }
 
@@ -244,14 +263,18 @@ const retryAfter = 2 * time.Millisecond
 
 // send multicasts a message, now or as soon as the queue takes it. What waits is
 // bounded by what clients may have asked for.
-func (s *Service) send(msg []byte) {
-	s.unsent = append(s.unsent, msg)
+func (s *Service) send(m unsent) {
+	s.unsent = append(s.unsent, m)
 	s.resend()
 }
 
+// resend sends what waits. An order is given up if a synchronisation runs: it
+// would overtake what its sender said in the ring before, and the view is over
+// when that is through; until then all behind it are given up too.
 func (s *Service) resend() {
 	for len(s.unsent) > 0 {
-		if s.host.MulticastOffload(s.unsent[0]) != nil {
+		m := &s.unsent[0]
+		if !(m.order && s.host.SyncInProgress()) && s.host.MulticastOffload(m.msg) != nil {
 			if !s.retry {
 				s.retry = true
 				s.host.After(retryAfter, func() {
@@ -261,7 +284,7 @@ func (s *Service) resend() {
 			}
 			return
 		}
-		s.unsent[0] = nil
+		*m = unsent{}
 		s.unsent = s.unsent[1:]
 	}
 	s.unsent = nil

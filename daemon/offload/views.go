@@ -1,6 +1,9 @@
 package offload
 
 import (
+	"maps"
+	"slices"
+
 	"cpgol/compat/abi"
 	"cpgol/daemon/service"
 	"cpgol/wire/exec"
@@ -20,6 +23,13 @@ func (s *Service) Added(name exec.GroupName, m offload.Member) {
 // Removed says that a process is no longer in a group. It comes after the group
 // was told: the rest may be able to offload now.
 func (s *Service) Removed(name exec.GroupName, m offload.Member) {
+	if m.Node == s.host.Self() {
+		for c, client := range s.clients {
+			if _, _, ok := s.cpg.Joined(c); !ok {
+				client.endpoint = nil // was the membership's that is over
+			}
+		}
+	}
 	g := s.groups[name]
 	if g == nil {
 		return
@@ -38,21 +48,23 @@ func (s *Service) Removed(name exec.GroupName, m offload.Member) {
 func (s *Service) NewRing(ring totem.RingID) {
 	s.ring, s.epoch = ring, 0
 	s.count = 0 // what it asks for is void
-	for _, g := range s.groups {
+	names := slices.SortedFunc(maps.Keys(s.groups), func(a, b exec.GroupName) int { return a.Compare(&b) })
+	for _, name := range names {
+		g := s.groups[name]
 		clear(g.all)
 		s.end(g, abi.ViewNewRing, offload.Member{})
 	}
 	clear(s.groups)
-	for c, client := range s.clients {
-		if name, pid, ok := s.cpg.Joined(c); ok && client.endpoint != nil {
-			s.sendAnnounce(name, pid, client.endpoint)
+	for _, c := range s.connections() {
+		if name, pid, ok := s.cpg.Joined(c); ok && s.clients[c].endpoint != nil {
+			s.sendAnnounce(name, pid, s.clients[c].endpoint)
 		}
 	}
 }
 
 // Renew has every library ask for a new certificate and announce itself again.
 func (s *Service) Renew() {
-	for c := range s.clients {
+	for _, c := range s.connections() {
 		s.buf = abi.AppendStatus(s.buf[:0], abi.OffloadRenewEvent, abi.OK)
 		c.Event(s.buf, nil)
 	}
@@ -129,7 +141,8 @@ func (s *Service) member(name exec.GroupName, who offload.Member) bool {
 	return false
 }
 
-// suspended ends a view whose member does not answer.
+// suspended ends a view whose member does not answer. It is not announced again
+// before it asks for that itself, which shows that it lives.
 func (s *Service) suspended(m *offload.Suspend) {
 	g := s.groups[m.Group]
 	if g == nil || !g.on || g.view != m.View || g.all[m.Member] == nil {
@@ -137,6 +150,11 @@ func (s *Service) suspended(m *offload.Suspend) {
 	}
 	s.epoch++
 	delete(g.all, m.Member)
+	for c, client := range s.clients {
+		if name, pid, ok := s.cpg.Joined(c); ok && name == m.Group && m.Member == (offload.Member{Node: s.host.Self(), PID: pid}) {
+			client.endpoint = nil
+		}
+	}
 	s.end(g, abi.ViewSuspended, m.Member)
 }
 
