@@ -28,6 +28,8 @@ type Core struct {
 	last     uint64 // the highest number whose bytes others must hold
 
 	unread map[Member]int // bytes released to the application, and not taken by it
+	kept   int            // bytes of others': unread, in arrived, and granted
+	short  bool           // somebody was granted less than its share
 
 	announceAt time.Duration
 	pause      time.Duration // before the next announcement
@@ -92,9 +94,7 @@ func (c *Core) ViewOn(now time.Duration, v View, members []Member, out *Output) 
 		}
 	}
 	slices.SortFunc(c.peers, func(a, b *peer) int { return compare(a.Member, b.Member) })
-	for _, p := range c.peers {
-		c.hold(p, out)
-	}
+	c.share(out)
 	c.advance(now, out)
 }
 
@@ -114,7 +114,7 @@ func (c *Core) ViewOff(now time.Duration, suspended bool, out *Output) {
 // end forgets everything of the present view but own messages.
 func (c *Core) end(out *Output) {
 	for _, p := range c.peers {
-		p.drop(out)
+		c.drop(p, out)
 	}
 	c.view, c.peers = View{}, nil
 	for i := range c.queue.len() {
@@ -124,30 +124,27 @@ func (c *Core) end(out *Output) {
 	c.numbered, c.asked, c.next, c.last = c.popped, c.popped, 1, 0
 }
 
-// drop gives back what of a sender's messages has no place in the order.
-func (p *peer) drop(out *Output) {
+// drop gives back what of a sender's messages has no place in the order. It may
+// send no more.
+func (c *Core) drop(p *peer, out *Output) {
 	for p.arrived.len() > 0 {
 		out.add(Effect{Kind: Drop, Payload: p.arrived.pop().payload})
 	}
-	p.holding = 0
+	c.kept -= p.holding + p.open()
+	p.holding, p.granted = 0, p.taken
 }
 
 // Left takes processes out of the group at their place in the order. Nothing of
 // theirs is ordered from there on.
 func (c *Core) Left(now time.Duration, members []Member, out *Output) {
-	for _, m := range members {
-		delete(c.unread, m)
-	}
 	c.peers = slices.DeleteFunc(c.peers, func(p *peer) bool {
 		gone := slices.Contains(members, p.Member)
 		if gone {
-			p.drop(out)
+			c.drop(p, out)
 		}
 		return gone
 	})
-	for _, p := range c.peers {
-		c.hold(p, out) // each may have more now
-	}
+	c.share(out) // each may have more now
 	c.advance(now, out)
 }
 

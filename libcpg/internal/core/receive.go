@@ -12,17 +12,34 @@ func (c *Core) Arrived(from Member, v View, seq uint64, payload Payload, out *Ou
 	}
 	p.got = seq
 	p.taken += uint64(payload.Len())
-	p.holding += payload.Len()
+	p.holding += payload.Len() // kept as granted until now
 	p.arrived.push(arrival{seq, payload})
 	out.add(c.holdEffect(p))
 }
 
-// hold tells a sender what is held of its messages, and how much it may send.
+// open is how many bytes the peer was granted and has not sent.
+func (p *peer) open() int { return int(p.granted - p.taken) }
+
+// share grants every peer what it may have.
+func (c *Core) share(out *Output) {
+	c.short = false
+	for _, p := range c.peers {
+		c.hold(p, out)
+	}
+}
+
+// hold tells a sender what is held of its messages, and how much it may send:
+// its share, less what is kept of it. What an earlier view left, of those who
+// have less of a share now or are gone, counts against all.
 func (c *Core) hold(p *peer, out *Output) {
-	share := max(c.cfg.Credit/max(len(c.peers), 1), c.cfg.LargeLimit)
-	room := max(share-p.holding-c.unread[p.Member], 0)
-	if limit := p.taken + uint64(room); limit > p.granted {
-		p.granted = limit
+	all := max(c.cfg.Credit, len(c.peers)*c.cfg.LargeLimit)
+	room := all/len(c.peers) - p.holding - c.unread[p.Member] - p.open()
+	if room > all-c.kept {
+		room, c.short = all-c.kept, true
+	}
+	if room > 0 {
+		p.granted += uint64(room)
+		c.kept += room
 		out.add(c.holdEffect(p))
 	}
 }
@@ -79,12 +96,14 @@ func (c *Core) take(from Member, seq uint64, out *Output) Payload {
 	}
 	payload := p.arrived.pop().payload
 	p.holding -= payload.Len()
+	c.kept -= payload.Len() // until release
 	return payload
 }
 
 func (c *Core) release(from Member, payload Payload, out *Output) {
 	if from != c.self {
 		c.unread[from] += payload.Len()
+		c.kept += payload.Len()
 	}
 	out.add(Effect{Kind: Release, From: from, Payload: payload})
 }
@@ -92,16 +111,16 @@ func (c *Core) release(from Member, payload Payload, out *Output) {
 // Consumed says that the application took a message of size bytes that was
 // released as from's.
 func (c *Core) Consumed(from Member, size int, out *Output) {
-	n, ok := c.unread[from]
-	if !ok {
-		return // an own one, or its sender is gone
-	}
-	if n -= size; n > 0 {
-		c.unread[from] = n
-	} else {
+	n := c.unread[from]
+	size = min(size, n) // none of an own one
+	if c.kept -= size; n == size {
 		delete(c.unread, from)
+	} else {
+		c.unread[from] = n - size
 	}
-	if p := c.peer(from); p != nil {
+	if c.short {
+		c.share(out)
+	} else if p := c.peer(from); p != nil {
 		c.hold(p, out)
 	}
 }
