@@ -81,14 +81,10 @@ func (p *process) checkSenders() error {
 	last := map[offload.Member]uint32{} // of those in touch
 	ever := map[offload.Member]uint32{}
 	var members []offload.Member
-	were := map[offload.Member]bool{}
 	for i := range p.history {
 		e := &p.history[i]
 		if e.change != nil {
 			members = e.change.members
-			for _, m := range members {
-				were[m] = true
-			}
 			for _, m := range e.change.left {
 				delete(last, m)
 			}
@@ -99,10 +95,13 @@ func (p *process) checkSenders() error {
 			}
 			continue
 		}
+		if p.w.doubtful[e.ring] {
+			clear(last)
+		}
 		if e.number == 0 {
 			continue
 		}
-		if !slices.Contains(members, e.from) && !(were[e.from] && p.w.died(e.from)) {
+		if !slices.Contains(members, e.from) && (e.offloaded || !p.w.died(e.from)) {
 			return fmt.Errorf("%s: %v, who is no member of %v", p.name(), e, members)
 		}
 		if before, ok := last[e.from]; ok && e.number != before+1 {
@@ -169,25 +168,53 @@ func checkOrder(p, q *process) error {
 	return nil
 }
 
+// An era is what a process was told from one doubtful ring to the next.
+type era struct {
+	ring    totem.RingID
+	members []offload.Member // at its beginning
+	told    []entry
+}
+
+func (p *process) eras() (all []era) {
+	all = []era{{}}
+	var members []offload.Member
+	for _, e := range p.history {
+		if p.w.doubtful[e.ring] {
+			all = append(all, era{ring: e.ring, members: members})
+		}
+		if e.change != nil {
+			members = e.change.members
+			if slices.Contains(e.change.left, p.Member) {
+				members = nil
+			}
+		}
+		last := &all[len(all)-1]
+		last.told = append(last.told, e)
+	}
+	return all
+}
+
 // A stretch is what a process was told while another was a member beside it,
 // with the change that began it and without the one that ended it.
 type stretch struct {
-	told  []entry
-	ended bool
-	cut   bool // by the ring: the other's node went
+	told []entry
+	cut  bool // by the ring: the other's node went
 }
 
-// together are the stretches of p's history in which q was a member too.
-func together(p, q *process) (all []stretch) {
-	in := false
-	for i := range p.history {
-		e := &p.history[i]
+// together are the stretches of an era of p's in which q was a member too.
+func together(a *era, p, q *process) (all []stretch) {
+	both := func(m []offload.Member) bool { return slices.Contains(m, p.Member) && slices.Contains(m, q.Member) }
+	in := both(a.members)
+	if in {
+		all = append(all, stretch{told: []entry{{change: &change{members: a.members}}}})
+	}
+	for i := range a.told {
+		e := &a.told[i]
 		if c := e.change; c != nil && in && (slices.Contains(c.left, q.Member) || slices.Contains(c.left, p.Member)) {
-			s := &all[len(all)-1]
-			s.ended, s.cut = true, c.why == reasonNodeDown
+			all[len(all)-1].cut = c.why == reasonNodeDown
 			in = false
 		}
-		if c := e.change; c != nil && !in && slices.Contains(c.members, p.Member) && slices.Contains(c.members, q.Member) {
+		if c := e.change; c != nil && !in && both(c.members) {
 			in = true
 			all = append(all, stretch{})
 		}
@@ -199,24 +226,46 @@ func together(p, q *process) (all []stretch) {
 	return all
 }
 
+// cutShort ends an era that another follows: what was told behind its last ring
+// may not be what others were told.
+func (a *era) cutShort(all []stretch) []stretch {
+	if len(all) > 0 && all[len(all)-1].told[0].change.why == reasonNodeUp && !slices.ContainsFunc(all[len(all)-1].told, isRing) {
+		all = all[:len(all)-1] // with the doubtful ring
+	}
+	for i := range all {
+		all[i].cut = all[i].cut || i == len(all)-1
+	}
+	return all
+}
+
+func isRing(e entry) bool { return e.ring != totem.RingID{} }
+
 // checkSynchrony: while two processes are members together, they are told the
 // same: the same messages, changes and rings in the same order. It ends
 // differently only for one that ends, which may not have been told all yet, and for
 // two that the ring separates: what each was told behind the last ring that both were
 // in is its own part's affair.
 func checkSynchrony(p, q *process) error {
-	ps, qs := together(p, q), together(q, p)
-	for k := range max(len(ps), len(qs)) {
-		switch {
-		case k >= len(ps) && !p.dead:
-			return fmt.Errorf("%s was beside %s %d times, which saw it %d times", p.name(), q.name(), len(ps), len(qs))
-		case k >= len(qs) && !q.dead:
-			return fmt.Errorf("%s was beside %s %d times, which saw it %d times", q.name(), p.name(), len(qs), len(ps))
-		case k >= len(ps), k >= len(qs):
-			return nil
+	ps, qs := p.eras(), q.eras()
+	for i := range ps {
+		j := slices.IndexFunc(qs, func(a era) bool { return a.ring == ps[i].ring })
+		if j < 0 {
+			continue
 		}
-		if err := compare(p, q, &ps[k], &qs[k]); err != nil {
-			return err
+		a, b := together(&ps[i], p, q), together(&qs[j], q, p)
+		if i < len(ps)-1 {
+			a = ps[i].cutShort(a)
+		}
+		if j < len(qs)-1 {
+			b = qs[j].cutShort(b)
+		}
+		for k := range min(len(a), len(b)) {
+			if err := compare(p, q, &a[k], &b[k]); err != nil {
+				return err
+			}
+		}
+		if len(a) != len(b) && !p.dead && !q.dead && i == len(ps)-1 && j == len(qs)-1 {
+			return fmt.Errorf("%s was beside %s %d times, which saw it %d times", p.name(), q.name(), len(a), len(b))
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package offloadsim
 import (
 	"slices"
 	"time"
+
+	"cpgol/compat/abi"
 )
 
 // A conn is one client's IPC: requests one way, answers and events the other,
@@ -78,6 +80,10 @@ func (c *conn) Respond(msg []byte) {
 // Event implements [service.Conn].
 func (c *conn) Event(head, body []byte) {
 	msg := slices.Concat(head, body)
+	var m abi.CPGRing
+	if _, err := m.Decode(msg); err == nil {
+		c.n.tellsRing(m.Ring)
+	}
 	c.events.push(c.p, c.n.w.upTo(c.delay()), func() { c.p.lib.take(msg) })
 }
 

@@ -19,6 +19,8 @@ type entry struct {
 	change *change
 	ring   totem.RingID
 	long   bool // the message came in parts
+	// offloaded says that the message did not come as the reference's do.
+	offloaded bool
 }
 
 // A change is a configuration of the group.
@@ -55,4 +57,7 @@ func changeOf(m *abi.CPGChange) *change {
 	return c
 }
 
-const reasonNodeDown = exec.ReasonNodeDown
+const (
+	reasonNodeDown = exec.ReasonNodeDown
+	reasonNodeUp   = exec.ReasonNodeUp
+)

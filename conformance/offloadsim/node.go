@@ -34,6 +34,8 @@ type node struct {
 	next    int     // conns are served in turns
 	stirred bool    // something came that is not a request
 	answer  []byte
+	ring    totem.RingID   // the last that was formed
+	formed  []totem.RingID // since clients were told of one
 }
 
 // work is how long a node is busy with a step.
@@ -54,14 +56,19 @@ func (n *node) start() {
 	}
 	n.w.tracef("node %d starts its life %d", n.id, n.lives)
 	n.inside, err = daemon.NewInside(c, slog.New(slog.DiscardHandler), func() time.Duration { return n.w.now },
-		func(receive func([]byte), _ func(link.Effect)) net.Transport { return n.w.net.Join(n.id, receive) })
+		func(receive func([]byte), _ func(link.Effect)) net.Transport {
+			return n.w.net.Join(n.id, func(packet []byte) {
+				receive(packet)
+				n.watch()
+			})
+		})
 	if err != nil {
 		n.w.fail("node %d: %v", n.id, err)
 		return
 	}
 	n.host, n.cpg = n.inside.Host(), n.inside.Service(service.CPG)
 	n.table = n.cpg.Requests()
-	n.ready = n.w.now
+	n.ready, n.ring, n.formed = n.w.now, totem.RingID{}, nil
 }
 
 // env is the host of the configuration.
@@ -123,10 +130,29 @@ func (n *node) step() {
 	n.stirred = false
 	n.serve()
 	n.inside.Step()
+	n.watch()
 	n.ready = n.w.now + work
 	if err := n.inside.Err(); err != nil || n.inside.Stopping() {
 		n.w.fail("node %d ends: %v", n.id, err)
 	}
+}
+
+// watch keeps the rings that are formed.
+func (n *node) watch() {
+	if r := n.inside.Engine().Ring(); r != n.ring {
+		n.ring, n.formed = r, append(n.formed, r)
+		n.w.tracef("node %d: ring %v of %v", n.id, r, n.inside.Engine().Members())
+	}
+}
+
+// tellsRing is called when clients are told of a ring. It is doubtful if others
+// were formed before it of which they were not: processes that were apart in those
+// are not told as down and up (services.md 3.7), though they were not told the same.
+func (n *node) tellsRing(r totem.RingID) {
+	if len(n.formed) > 1 {
+		n.w.doubtful[r] = true
+	}
+	n.formed = nil
 }
 
 // open reports whether requests are read: not while the queue is nearly full or
@@ -186,6 +212,9 @@ func (n *node) connect(p *process) *conn {
 	}
 	n.w.serial++
 	c := &conn{n: n, p: p, serial: n.w.serial}
+	if len(n.conns) == 0 {
+		n.formed = nil // nobody was there to be told
+	}
 	n.conns = append(n.conns, c)
 	n.cpg.Connected(c)
 	n.stirred = true

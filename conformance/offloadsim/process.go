@@ -232,7 +232,7 @@ func (p *process) next() {
 // told is the application being told something.
 func (p *process) told(t told) {
 	w := p.w
-	e := entry{at: w.now, from: t.from, change: t.change, ring: t.ring, long: t.long}
+	e := entry{at: w.now, from: t.from, change: t.change, ring: t.ring, long: t.long, offloaded: t.payload != nil}
 	if t.change == nil && t.ring == (entry{}).ring {
 		var err error
 		if e.number, err = number(t.from, t.data); err != nil {

@@ -12,24 +12,25 @@ import (
 
 // A world is one run.
 type world struct {
-	rnd     *rand.Rand
-	plan    plan
-	now     time.Duration
-	queue   events
-	order   uint64
-	net     *nettest.Network
-	part    map[totem.NodeID]int // the partition that a node is in; nil: none
-	nodes   []*node
-	procs   []*process // all that there ever were
-	meshes  map[uint64]*mesh
-	serial  uint64
-	storm   bool
-	mesh    meshWeather // now
-	failed  error       // found while running
-	log     func(format string, args ...any)
-	steps   int
-	counted counts
-	sum     uint64 // of all that applications were told: equal runs have equal sums
+	rnd      *rand.Rand
+	plan     plan
+	now      time.Duration
+	queue    events
+	order    uint64
+	net      *nettest.Network
+	part     map[totem.NodeID]int // the partition that a node is in; nil: none
+	nodes    []*node
+	procs    []*process // all that there ever were
+	meshes   map[uint64]*mesh
+	serial   uint64
+	doubtful map[totem.RingID]bool // see node.tellsRing
+	storm    bool
+	mesh     meshWeather // now
+	failed   error       // found while running
+	log      func(format string, args ...any)
+	steps    int
+	counted  counts
+	sum      uint64 // of all that applications were told: equal runs have equal sums
 }
 
 // counts say whether a run meant anything.
@@ -43,7 +44,7 @@ func (c counts) add(o counts) {
 
 // newWorld makes the world of a seed. Its nodes keep their ring numbers in dir.
 func newWorld(seed uint64, dir string, log func(string, ...any)) *world {
-	w := &world{rnd: rand.New(rand.NewPCG(seed, 0x6f66666c6f6164)), log: log, meshes: make(map[uint64]*mesh), counted: make(counts)}
+	w := &world{rnd: rand.New(rand.NewPCG(seed, 0x6f66666c6f6164)), log: log, meshes: make(map[uint64]*mesh), counted: make(counts), doubtful: make(map[totem.RingID]bool)}
 	w.plan = makePlan(w.rnd)
 	w.net = nettest.New(w.rnd.Uint64())
 	ids := w.rnd.Perm(100)
