@@ -31,13 +31,17 @@ type invitation struct {
 	Peers      []abi.OffloadPeer
 }
 
-// An echo sends back what it gets.
+// An echo sends back what it gets, once it can.
 type echo struct {
 	*Mesh
 	counter
+	up chan struct{}
 }
 
+func (e *echo) Up(offload.Member, offload.View) { close(e.up) }
+
 func (e *echo) Arrived(from offload.Member, v offload.View, seq uint64, b *Buffer) {
+	<-e.up
 	e.Hold(from, v, seq, 1<<30)
 	e.Transmit(v, seq, b, []offload.Member{from})
 	b.Release()
@@ -45,7 +49,7 @@ func (e *echo) Arrived(from offload.Member, v offload.View, seq uint64, b *Buffe
 
 // child is a member until its standard input ends.
 func child() {
-	e := &echo{}
+	e := &echo{up: make(chan struct{})}
 	m, err := New(Options{Self: member(1, uint32(os.Getpid())), Group: testGroup, Listen: loopback, Handler: e})
 	if err != nil {
 		panic(err)

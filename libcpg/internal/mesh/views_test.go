@@ -188,6 +188,42 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
+// TestDown: what is transmitted after Down, or to who is not up, is in vain and
+// not kept.
+func TestDown(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := three(t, w)
+	c.credit = 0
+	w.begin(view(1))
+	a.awaitUp(b)
+	b.Close()
+	a.await("down", func() bool { return !a.receiver(b.id).up })
+	m := Get(100)
+	a.Transmit(view(1), 1, m, []offload.Member{b.id, c.id, member(9, 9)})
+	a.Transmit(view(1), 1, m, nil)
+	if n := m.refs.Load(); n != 1 {
+		t.Errorf("%d owners", n)
+	}
+}
+
+// TestMany: a group of many processes, most of them on one node, meet at once.
+func TestMany(t *testing.T) {
+	w := newWorld(t)
+	w.setup = anyPID
+	for i := range uint32(16) {
+		w.add(member(1+i/12*i, 100+i))
+	}
+	w.begin(view(1))
+	for _, n := range w.nodes {
+		n.awaitUp(without(w.nodes, n)...)
+	}
+	for _, n := range w.nodes {
+		if s := n.Stats(); s.Crowded > 0 {
+			t.Errorf("%v: %+v", n.id, s)
+		}
+	}
+}
+
 // pump transmits as the core does: what credit allows, and after each Up
 // again from what is held.
 func (n *node) pump(to *node, count, size int) {
