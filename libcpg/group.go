@@ -43,11 +43,29 @@ func (c *Conn) join(ctx context.Context, group string) error {
 	c.mu.Lock()
 	stale := c.stale && c.off == nil && c.state == outside
 	c.mu.Unlock()
-	if stale {
-		if err := c.redial(ctx); err != nil {
+	if !stale {
+		return c.enter(ctx, name)
+	}
+	if err := c.redial(ctx); err != nil {
+		return err
+	}
+	for end, d := time.Now().Add(forgetting), time.Duration(0); ; {
+		err := c.enter(ctx, name)
+		if !errors.Is(err, ErrExist) || time.Now().After(end) {
+			return err
+		}
+		if err := pause(ctx, &d); err != nil {
 			return err
 		}
 	}
+}
+
+// forgetting is how long a daemon may take to see that a connection has gone,
+// until when it counts a process among the group that it has left there.
+const forgetting = 2 * time.Second
+
+// enter asks the daemon for a membership.
+func (c *Conn) enter(ctx context.Context, name exec.GroupName) error {
 	c.mu.Lock()
 	if err := c.may(outside, ErrExist); err != nil {
 		c.mu.Unlock()

@@ -218,14 +218,14 @@ func (c *Conn) redial(ctx context.Context) error {
 
 func (c *Conn) replace(next *client.Conn) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.failed != nil {
+		defer c.mu.Unlock()
 		next.Close()
 		return c.failed
 	}
 	old := c.ipc.now()
 	c.ipc.conn.Store(next)
 	c.owed, c.stale = nil, false
-	go old.Close() // it may have to wait for who reads
-	return nil
+	c.mu.Unlock()
+	return old.Close()
 }

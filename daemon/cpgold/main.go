@@ -10,6 +10,8 @@
 //	cpgold status [--json]           say what runs here, from which file, and how the ring is
 //	cpgold cpg GROUP                 join a process group of whatever Corosync daemon runs here, print its events as JSON
 //	                                 lines, and send the lines of standard input, or --count messages of --size bytes
+//	cpgold bench                     measure throughput and latency by message size, through the daemon and offloaded; with
+//	                                 --members N together with others on any hosts, --receive to only listen there
 //	cpgold replay SIDECAR.json       decode a recorded ring and rebuild what its clients saw
 //	cpgold version
 //
@@ -54,6 +56,7 @@ var commands = []command{
 	{"example", "", "print a commented TOML configuration with every field", printExample},
 	{"status", "[--json]", "say what runs here, from which file, and how the ring is", status},
 	{"cpg", "GROUP", "join a process group, print its events as JSON lines, send standard input", cpg},
+	{"bench", "[--members N] [--json]", "measure throughput and latency by message size", bench},
 	{"replay", "SIDECAR.json [--json]", "decode a recorded ring and rebuild what its clients saw", replayRing},
 	{"version", "", "print the version", version},
 }
