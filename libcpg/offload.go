@@ -308,6 +308,7 @@ func (l *link) ring() {
 		b := p.(*mesh.Buffer)
 		if b.Len() > abi.MaxCPGMessage {
 			l.ringing = true
+			l.core.RingBegun()
 			go l.ringLong(b)
 			return
 		}
