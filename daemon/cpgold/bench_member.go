@@ -37,6 +37,7 @@ type benchMember struct {
 	buf   []byte        // the message being sent
 	back  chan struct{} // one of our own has come
 
+	ready   []benchCall
 	result  *benchResult
 	samples []time.Duration
 }
@@ -60,7 +61,10 @@ func benchTransport(ctx context.Context, opt benchOptions, transport string, sho
 	offloaded := false
 	if transport == benchOffload {
 		var why string
-		if offloaded, why = m.awaitOffload(ctx); !offloaded {
+		if offloaded, why, err = m.awaitOffload(ctx); err != nil {
+			return err
+		}
+		if !offloaded {
 			fmt.Fprintf(stderr, "cpgold bench: the group is not offloaded: %s\n", why)
 		}
 	}
@@ -78,20 +82,37 @@ func benchTransport(ctx context.Context, opt benchOptions, transport string, sho
 	return nil
 }
 
-// awaitOffload gives the group some time.
-func (m *benchMember) awaitOffload(ctx context.Context) (on bool, why string) {
-	wait, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	var ev libcpg.Event
-	for wait.Err() == nil {
+// awaitOffload gives the group some time. Views come with events, and other
+// members may be ready before that.
+func (m *benchMember) awaitOffload(ctx context.Context) (on bool, why string, err error) {
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); {
 		if on, why = m.c.Offload(); on {
-			return on, why
+			break
 		}
-		look, done := context.WithTimeout(wait, 50*time.Millisecond)
-		m.c.Next(look, &ev) // nobody says anything yet; views come by events
+		look, done := context.WithTimeout(ctx, 50*time.Millisecond)
+		err := m.next(look)
 		done()
+		switch {
+		case err == nil:
+			m.hearReady()
+		case !errors.Is(err, context.DeadlineExceeded):
+			return on, why, err
+		}
 	}
-	return on, why
+	return on, why, nil
+}
+
+// hearReady keeps what a member has said of being ready.
+func (m *benchMember) hearReady() {
+	if m.ev.Kind == libcpg.Message && len(m.ev.Data) > 0 && m.ev.Data[0] == benchReady {
+		m.ready = append(m.ready, benchCall{m.ev.From, string(m.ev.Data[1:])})
+	}
+}
+
+// A benchCall is a member's word that it is ready.
+type benchCall struct {
+	from libcpg.Member
+	what string // to be measured, and the role
 }
 
 // measure takes the latency of one size, of the first sender's messages while
@@ -135,22 +156,23 @@ func (m *benchMember) gather(ctx context.Context, what string) (first libcpg.Mem
 	if err := m.c.Send(ctx, []byte{benchReady}, []byte(what), []byte{' '}, []byte(m.opt.role)); err != nil {
 		return first, err
 	}
-	senders := []libcpg.Member{}
-	for ready := 0; ready < m.opt.members; {
+	for len(m.ready) < m.opt.members {
 		if err := m.next(ctx); err != nil {
 			return first, err
 		}
-		if m.ev.Kind != libcpg.Message || len(m.ev.Data) == 0 || m.ev.Data[0] != benchReady {
-			continue
-		}
-		rest, ok := strings.CutPrefix(string(m.ev.Data[1:]), what+" ")
+		m.hearReady()
+	}
+	var senders []libcpg.Member
+	for _, r := range m.ready {
+		role, ok := strings.CutPrefix(r.what, what+" ")
 		if !ok {
-			return first, fmt.Errorf("%v measures %q, not %q: all members need the same sizes", m.ev.From, m.ev.Data[1:], what)
+			return first, fmt.Errorf("%v measures %q, not %q: all members need the same sizes", r.from, r.what, what)
 		}
-		if ready++; rest == benchSender {
-			senders = append(senders, m.ev.From)
+		if role == benchSender {
+			senders = append(senders, r.from)
 		}
 	}
+	m.ready = m.ready[:0]
 	if len(senders) == 0 {
 		return first, errors.New("nobody sends: one member at least must have neither --receive nor --probe")
 	}
