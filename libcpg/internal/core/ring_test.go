@@ -1,44 +1,135 @@
 package core
 
-import (
-	"testing"
-	"time"
-
-	"cpgol/wire/totem"
-)
-
-var (
-	self  = Member{Node: 1, PID: 10}
-	alice = Member{Node: 2, PID: 20}
-	bob   = Member{Node: 3, PID: 30}
-)
-
-func viewOf(epoch uint64) View { return View{Ring: totem.RingID{Rep: 1, Seq: 4}, Epoch: epoch} }
+import "testing"
 
 // TestRingBegun: a message whose first part is in the ring stays there, though a
 // view begins before its last part: it has one place in the order.
 func TestRingBegun(t *testing.T) {
-	c := New(self, Defaults)
-	var out Output
-	long, next := &message{"long", 2 << 20}, &message{"next", 1 << 20}
-	c.Send(0, long, &out)
-	c.Send(0, next, &out)
-	if c.Ring() != long {
-		t.Fatal("not to go in the ring")
+	r := newRig(t, small)
+	r.say("long", 90)
+	r.say("next", 80)
+	long := r.Ring()
+	r.RingBegun()
+	r.on(1, 1000, alice)
+	if r.Ring() != long {
+		t.Fatalf("in the ring: %v", r.Ring())
 	}
-	c.RingBegun()
-	c.ViewOn(0, viewOf(1), []Member{self, alice}, &out)
-	c.PeerUp(0, alice, viewOf(1), &out)
-	c.Held(0, alice, viewOf(1), 0, 64<<20, &out)
-	if len(out.Effects) != 1 || out.Effects[0].Kind != Hold {
-		t.Fatalf("beside the ring: %+v", out.Effects)
+	r.say("third", 70)
+	r.expect("beside the ring")
+	r.RingSent(0, &r.out)
+	r.expect("behind it", "transmit next #1 to alice", "transmit third #2 to alice")
+}
+
+// TestWays: a small message goes in the ring if it is the oldest, with its order
+// if it is not; a large one past the ring; one that is too large in the ring, and
+// what is behind it waits.
+func TestWays(t *testing.T) {
+	r := newRig(t, small)
+	r.on(1, 1000, alice, bob)
+	if !r.Direct(10) || r.Direct(11) || !r.Direct(101) {
+		t.Error("direct: ways of 10, 11 and 101 bytes")
 	}
-	if c.Ring() != long {
-		t.Fatalf("in the ring next: %v", c.Ring())
+	r.say("small", 10)
+	r.expect("alone")
+	if r.Direct(10) {
+		t.Error("direct: past one that waits")
 	}
-	out.Reset()
-	c.RingSent(time.Second, &out)
-	if len(out.Effects) != 1 || out.Effects[0].Kind != Transmit || out.Effects[0].Payload != next || out.Effects[0].Seq != 1 {
-		t.Fatalf("behind it: %+v", out.Effects)
+	r.RingSent(0, &r.out)
+	r.say("large", 100)
+	r.say("inline", 10)
+	r.say("other", 11)
+	r.expect("behind the ring's", "transmit large #1 to alice, bob", "transmit other #3 to alice, bob")
+	if m := r.Ring(); m != nil {
+		t.Errorf("%v goes in the ring past others", m)
+	}
+	r.held(alice, 3, 0)
+	r.expect("one holds")
+	r.held(bob, 1, 0)
+	r.expect("all hold the first", "submit #1+1", "submit #2 with inline")
+	r.held(bob, 3, 0)
+	r.expect("all hold the rest", "submit #3+1")
+	r.say("huge", 101)
+	r.say("late", 50)
+	r.ordered(self, 1, 1)
+	r.OrderedInline(0, r.View(), self, 2, nil, &r.out)
+	r.expect("ordered", "release large of self", "release inline of self")
+	if m := r.Ring(); m != nil {
+		t.Errorf("%v goes in the ring past others", m)
+	}
+	r.ordered(self, 3, 1)
+	r.expect("all ordered", "release other of self")
+	if m := r.Ring(); m == nil || m.Len() != 101 {
+		t.Errorf("in the ring: %v", m)
+	}
+	r.RingSent(0, &r.out)
+	r.expect("behind it", "transmit late #4 to alice, bob")
+}
+
+// TestAlone: without others there is nobody to hold anything.
+func TestAlone(t *testing.T) {
+	r := newRig(t, small)
+	r.on(1, 0)
+	r.say("one", 50)
+	r.expect("alone", "submit #1+1")
+	r.say("two", 60)
+	r.expect("again", "submit #2+1")
+	r.ordered(self, 1, 2)
+	r.expect("ordered", "release one of self", "release two of self")
+}
+
+// TestViewEnds: what has no place in the order is sent again, in its order, and
+// what is held of others is let go. Orders of the view mean nothing any more.
+func TestViewEnds(t *testing.T) {
+	r := newRig(t, small)
+	r.on(1, 1000, alice)
+	r.say("one", 50)
+	r.say("two", 60)
+	r.arrives(alice, 1, "hers", 20)
+	r.held(alice, 2, 1000)
+	r.expect("in the view", "transmit one #1 to alice", "transmit two #2 to alice", "hold #1 of alice, takes 400", "submit #1+2")
+	r.ordered(self, 1, 1)
+	r.expect("ordered", "release one of self")
+	r.ViewOff(0, false, &r.out)
+	r.expect("the end", "drop hers")
+	r.Ordered(0, viewOf(1), self, 2, 1, &r.out)
+	r.OrderedInline(0, viewOf(1), alice, 2, &message{"late", 5}, &r.out)
+	r.Arrived(alice, viewOf(1), 2, &message{"later", 30}, &r.out)
+	r.Held(0, alice, viewOf(1), 2, 2000, &r.out)
+	r.PeerUp(0, alice, viewOf(1), &r.out)
+	r.expect("behind it", "drop late", "drop later")
+	r.on(2, 1000, alice)
+	r.held(alice, 1, 1000)
+	r.expect("the next view", "submit #1+1")
+	r.ordered(self, 1, 1)
+	r.expect("ordered in it", "release two of self")
+}
+
+// TestLeft: nobody waits for those who left.
+func TestLeft(t *testing.T) {
+	r := newRig(t, small)
+	r.on(1, 1000, alice, bob)
+	r.say("one", 50)
+	r.arrives(bob, 1, "his", 20)
+	r.held(alice, 1, 1000)
+	r.expect("bob lacks it", "transmit one #1 to alice, bob", "hold #1 of bob, takes 200")
+	r.Left(0, []Member{bob}, &r.out)
+	r.expect("bob is gone", "drop his", "hold #0 of alice, takes 400", "submit #1+1")
+}
+
+// TestBroken: what was never here can't be released.
+func TestBroken(t *testing.T) {
+	for name, f := range map[string]func(r *rig){
+		"never came":     func(r *rig) { r.ordered(alice, 1, 1) },
+		"another number": func(r *rig) { r.arrives(alice, 1, "one", 20); r.out.Reset(); r.ordered(alice, 2, 1) },
+		"an earlier one": func(r *rig) { r.arrives(alice, 2, "two", 20); r.out.Reset(); r.ordered(alice, 1, 1) },
+		"no member":      func(r *rig) { r.ordered(bob, 1, 1) },
+		"not submitted":  func(r *rig) { r.say("one", 50); r.out.Reset(); r.ordered(self, 1, 1) },
+	} {
+		r := newRig(t, small)
+		r.on(1, 1000, alice)
+		f(r)
+		if len(r.out.Effects) != 1 || r.out.Effects[0].Kind != Broken {
+			t.Errorf("%s: %+v", name, r.out.Effects)
+		}
 	}
 }
