@@ -44,6 +44,10 @@ const (
 // longer is the pause after one of d.
 func longer(d time.Duration) time.Duration { return min(max(2*d, firstPause), lastPause) }
 
+// longerToSend is longer for who waits to send, while stock daemons look each
+// millisecond whether they may take messages again.
+func longerToSend(d time.Duration) time.Duration { return min(longer(d), time.Millisecond) }
+
 // pause waits a little longer each time.
 func pause(ctx context.Context, d *time.Duration) error {
 	*d = longer(*d)

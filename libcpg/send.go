@@ -36,7 +36,7 @@ func (c *Conn) Send(ctx context.Context, parts ...[]byte) error {
 		if !errors.Is(err, ErrTryAgain) {
 			return opError("send", err)
 		}
-		d = longer(d)
+		d = longerToSend(d)
 		if err := c.pump(ctx, d); err != nil {
 			return opError("send", err)
 		}
@@ -180,7 +180,7 @@ func (c *Conn) mcastPart(ctx context.Context, request []byte) error {
 		case err == nil && r.status != abi.TryAgain:
 			return check(r.status)
 		}
-		d = longer(d)
+		d = longerToSend(d)
 		if err := c.pump(ctx, d); err != nil {
 			return err
 		}
