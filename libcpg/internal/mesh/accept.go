@@ -75,9 +75,7 @@ func (m *Mesh) serve(conn net.Conn, ticket *pending) {
 
 // meet finds out who dialled.
 func (m *Mesh) meet(conn net.Conn, ticket *pending) (*tls.Conn, *incoming, error) {
-	m.mu.Lock()
-	id := m.identity
-	m.mu.Unlock()
+	id := m.identified(ticket)
 	if id == nil {
 		return nil, nil, errStranger
 	}
@@ -107,6 +105,29 @@ func (m *Mesh) meet(conn net.Conn, ticket *pending) (*tls.Conn, *incoming, error
 		<-before.done
 	}
 	return tc, in, nil
+}
+
+// identified waits a while for this process's identity; nil if it has none then.
+func (m *Mesh) identified(ticket *pending) *identity {
+	patience := time.NewTimer(m.opt.HandshakeTime)
+	defer patience.Stop()
+	for {
+		m.mu.Lock()
+		id, changed := m.identity, m.changed
+		m.mu.Unlock()
+		if id != nil {
+			return id
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return nil
+		case <-ticket.gone:
+			return nil
+		case <-m.ctx.Done():
+			return nil
+		}
+	}
 }
 
 // admit makes a connection its dialler's, if that is a member. If it says that

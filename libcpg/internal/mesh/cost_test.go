@@ -25,6 +25,7 @@ func TestNoAllocations(t *testing.T) {
 		b.onData = func(offload.Member, uint64, *Buffer) {}
 		w.begin(view(1))
 		a.awaitUp(b)
+		b.awaitUp(a) // its handshake would count
 		to := []offload.Member{b.id}
 		h := a.receiver(b.id)
 		seq := uint64(0)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"cpgol/wire/offload"
 )
 
@@ -68,6 +70,11 @@ func (p *peer) run() {
 
 var errNowhere = errors.New("mesh: no address to dial")
 
+// socketTries is how often the member's socket is tried in a row before its addresses are
+// too. Where processes see each other's PIDs the socket works, or soon will; a
+// connection over TCP would stay and be the slower one.
+const socketTries = 3
+
 // connect tries the member's addresses in their order: its socket, if it is on
 // this node, and those of TCP.
 func (p *peer) connect(id *identity, e *offload.Endpoint, v offload.View) (net.Conn, *layer, error) {
@@ -81,7 +88,11 @@ func (p *peer) connect(id *identity, e *offload.Endpoint, v offload.View) (net.C
 	}
 	if p.Node == p.mesh.opt.Self.Node && strings.HasPrefix(e.Socket, socketPrefix) {
 		if conn, l := try(func(ctx context.Context) (net.Conn, error) { return p.dialUnix(ctx, e.Socket) }); l != nil {
+			p.refused = 0
 			return conn, l, nil
+		}
+		if p.refused++; p.refused < socketTries && !errors.Is(err, errRelay) && !errors.Is(err, unix.ECONNREFUSED) {
+			return nil, nil, err
 		}
 	}
 	for _, a := range e.Addresses {

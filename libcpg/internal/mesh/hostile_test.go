@@ -102,14 +102,14 @@ func TestImpostors(t *testing.T) {
 		{"over another way", cert, key, changed(func(h *hello) { h.way = overUnix }), false, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := a.Stats()
+			before := met(a)
 			r := &rogue{t: t, cert: c.cert, key: c.key, hello: c.hello}
 			l, err := r.call("tcp", address)
 			if c.welcome != (err == nil) {
 				t.Fatalf("welcome %v, %v", err == nil, err)
 			}
-			eventually(t, "a count", func() bool { return a.Stats() != before })
-			s := a.Stats()
+			eventually(t, "a count", func() bool { return met(a) != before })
+			s := met(a)
 			if s.Refused-before.Refused != c.refused || !c.welcome && s.Strangers-before.Strangers != 1-c.refused {
 				t.Errorf("%+v after %+v", s, before)
 			}
@@ -128,13 +128,20 @@ func TestImpostors(t *testing.T) {
 	})
 	t.Run("without an identity of our own", func(t *testing.T) {
 		h := &node{}
-		m, err := New(Options{Self: member(9, 9), Group: testGroup, Listen: loopback, Handler: h})
+		m, err := New(Options{Self: member(9, 9), Group: testGroup, Listen: loopback, Handler: h, HandshakeTime: 100 * time.Millisecond})
 		must(t, err)
 		defer m.Close()
 		if _, err := (&rogue{t: t, cert: cert, key: key, hello: good}).call("tcp", m.Endpoint().Addresses[0].String()); err == nil {
 			t.Error("welcome")
 		}
 	})
+}
+
+// met is what became of those who dialled.
+func met(n *node) Stats {
+	s := n.Stats()
+	s.Failed = 0
+	return s
 }
 
 // TestNoRoot: in a ring without a key the announced keys count, and nothing else.
@@ -200,6 +207,59 @@ func TestWrongServer(t *testing.T) {
 			eventually(t, "a failure", func() bool { return a.Stats().Failed > failed })
 			if a.Stats().Met > 0 {
 				t.Error("they met")
+			}
+		})
+	}
+}
+
+// TestFalseServer: neither who has the right key and no certificate of this
+// cluster's, nor who has one and another key, is told anything.
+func TestFalseServer(t *testing.T) {
+	w := newWorld(t)
+	a := w.add(member(1, 100))
+	them := member(2, 101)
+	pub, key, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	otherPub, otherKey, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	for epoch, c := range []struct {
+		name string
+		by   *issuer
+		pub  ed25519.PublicKey
+		key  ed25519.PrivateKey
+		is   offload.Member
+		good bool
+	}{
+		{"right", w.issuer, pub, key, them, true},
+		{"another root", newIssuer(t, true), pub, key, them, false},
+		{"another key", w.issuer, otherPub, otherKey, them, false},
+		{"another name", w.issuer, pub, key, member(3, 101), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cert, _ := c.by.certificate(t, c.pub, c.is, testGroup)
+			l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+				Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: c.key}},
+				ClientAuth:   tls.RequireAnyClientCert, MinVersion: tls.VersionTLS13, NextProtos: []string{protocol},
+			})
+			must(t, err)
+			defer l.Close()
+			told := make(chan int, 100)
+			go func() {
+				for {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					conn.SetDeadline(time.Now().Add(patience))
+					n, _ := io.ReadAtLeast(conn, make([]byte, helloLen), 1)
+					told <- n
+					conn.Close()
+				}
+			}()
+			e := offload.Endpoint{Key: [32]byte(pub), Addresses: []netip.AddrPort{l.Addr().(*net.TCPAddr).AddrPort()}}
+			a.begin(view(uint64(epoch+1)), append(w.peers(), abi.OffloadPeer{Member: them, Endpoint: e}))
+			if n := <-told; n > 0 != c.good {
+				t.Errorf("was told %d bytes", n)
 			}
 		})
 	}

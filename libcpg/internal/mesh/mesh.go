@@ -106,12 +106,13 @@ type Mesh struct {
 	changed  chan struct{}            // closed at the next change of view or identity
 }
 
-// A peer is another member. Its fields are the mesh's lock's.
+// A peer is another member. Its other fields are the mesh's lock's.
 type peer struct {
 	mesh *Mesh
 	offload.Member
-	ctx    context.Context
-	cancel context.CancelFunc
+	ctx     context.Context
+	cancel  context.CancelFunc
+	refused int // run's own: how often its socket was tried in vain in a row
 
 	endpoint offload.Endpoint
 	out      *session  // what we send it
