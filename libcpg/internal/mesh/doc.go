@@ -50,9 +50,10 @@
 //
 // For each member: a queue of what was transmitted, which the core bounds by its window;
 // the same again sealed, from the first receiver's place to the last one's; a
-// message that is being read, within the credit that Hold gave; and about 150 kB of
-// buffers. For connections whose other end is not known: [Options.Handshakes], each
-// for [Options.HandshakeTime] and 16 kB of what it says. No message allocates
+// message that is being read, within the credit that Hold gave; about 100 kB of
+// buffers, two sockets and five goroutines. For connections whose other end is not known:
+// [Options.Handshakes], each for [Options.HandshakeTime], 16 kB of what it says and, while
+// it says nothing, less than 16 kB of memory. No message allocates
 // but its [Buffer], which comes from a pool.
 //
 // # Who can do what
@@ -65,8 +66,8 @@
 // addresses, and learns from its certificate which node, process and group it is
 // (TLS shows a server's to whoever asks). It can take part in nothing, also if it is on
 // the path: then it can delay and cut connections, as it can the ring's. It may hold
-// [Options.Handshakes] places and cost a signature each time; members' addresses have
-// places of their own. Bytes recorded today stay secret if keys are lost later.
+// [Options.Handshakes] places and cost a hundred signatures a second; members' addresses
+// have places of their own. Bytes recorded today stay secret if keys are lost later.
 //
 // An unprivileged process on a member's node: the same; at the Unix socket and from
 // the node's address it competes for places with the members there, which get

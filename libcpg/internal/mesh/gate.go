@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"cpgol/wire/offload"
 )
@@ -13,16 +14,25 @@ import (
 // place for the new one: whoever keeps a place without using it loses it, and a
 // member, whose handshake takes few milliseconds, gets through a flood before
 // long. Sources that are present members' addresses have places of their own.
+//
+// Strangers cost no more than [strangerRate] handshakes' work each second either: who
+// comes to the view before this process does tries again, and is soon none.
 type gate struct {
 	strangers int // places
 	each      int // places of a source
 
 	mu      sync.Mutex
+	budget  float64 // strangers that may enter now
+	at      time.Time
 	closed  bool
 	all     map[*pending]struct{} // strangers
 	sources map[source]map[*pending]struct{}
 	known   map[source]int // members there
 }
+
+// strangerRate is how many strangers may enter in a second, on the average: a few
+// percent of a core.
+const strangerRate = 100
 
 // A source is where a connection comes from: an address (of IPv6, the network), or
 // a process.
@@ -39,7 +49,7 @@ type pending struct {
 }
 
 func newGate(strangers, each int) *gate {
-	return &gate{strangers: strangers, each: each, all: make(map[*pending]struct{}), sources: make(map[source]map[*pending]struct{})}
+	return &gate{strangers: strangers, each: each, budget: float64(strangers), at: time.Now(), all: make(map[*pending]struct{}), sources: make(map[source]map[*pending]struct{})}
 }
 
 // sourceOf is a TCP connection's.
@@ -67,7 +77,8 @@ func (g *gate) know(peers map[offload.Member]*peer) {
 }
 
 // enter gives a connection a place, for which another may lose its own; crowded says
-// so. It returns nil, and closes the connection, if the gate is closed.
+// so. It returns nil, and closes the connection, if the gate is closed or too many
+// strangers came lately.
 func (g *gate) enter(c net.Conn, s source) (p *pending, crowded bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -76,6 +87,10 @@ func (g *gate) enter(c net.Conn, s source) (p *pending, crowded bool) {
 		return nil, false
 	}
 	members := g.known[s]
+	if members == 0 && !g.afford() {
+		c.Close()
+		return nil, true
+	}
 	if set := g.sources[s]; len(set) >= g.each+2*members {
 		g.push(set)
 		crowded = true
@@ -93,6 +108,18 @@ func (g *gate) enter(c net.Conn, s source) (p *pending, crowded bool) {
 		g.all[p] = struct{}{}
 	}
 	return p, crowded
+}
+
+// afford pays for a stranger.
+func (g *gate) afford() bool {
+	now := time.Now()
+	g.budget = min(g.budget+now.Sub(g.at).Seconds()*strangerRate, float64(g.strangers))
+	g.at = now
+	if g.budget < 1 {
+		return false
+	}
+	g.budget--
+	return true
 }
 
 // push takes the place of one of a set, by chance.

@@ -490,6 +490,34 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// TestRate: strangers that come fast cost nothing beyond their share, and members
+// are none.
+func TestRate(t *testing.T) {
+	g := newGate(10, 100)
+	g.known = map[source]int{{pid: 1}: 1}
+	entered := func(s source, tries int) (n int) {
+		for range tries {
+			c, other := net.Pipe()
+			defer other.Close()
+			if p, _ := g.enter(c, s); p != nil {
+				g.leave(p)
+				n++
+			}
+		}
+		return n
+	}
+	if n := entered(source{pid: 2}, 100); n < 10 || n > 20 {
+		t.Errorf("%d strangers entered", n)
+	}
+	if n := entered(source{pid: 1}, 100); n != 100 {
+		t.Errorf("%d of a member's connections entered", n)
+	}
+	g.at = g.at.Add(-time.Second)
+	if n := entered(source{pid: 2}, 100); n < 10 || n > 20 {
+		t.Errorf("%d strangers entered a second later", n)
+	}
+}
+
 // TestIdleCost: a connection that says nothing costs little memory.
 func TestIdleCost(t *testing.T) {
 	w := newWorld(t)
