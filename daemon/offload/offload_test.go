@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -351,6 +352,23 @@ func TestQueueFull(t *testing.T) {
 	}
 	r.run()
 	expect(t, "late", a, "1.10 #1+1", "1.10 #2+1", "1.10 #3+1", "1.10 #4+1", "1.10 #5+1")
+}
+
+// TestTooMuch: what the ring would never take is not in others' way.
+func TestTooMuch(t *testing.T) {
+	r := newRing(1)
+	a, b := r.join(1, 10, "g", true), r.join(1, 11, "g", true)
+	view := b.view(t)
+	a.heard(t)
+	b.heard(t)
+	b.submit(view, 1, 1)
+	a.submit(view, 1, 1, strings.Repeat("x", 1<<20-200))
+	b.submit(view, 2, 1)
+	r.run()
+	expect(t, "of the other", a, "1.11 #1+1", "1.11 #2+1")
+	if n := r.nodes[0]; n.Stats().Refused != 1 {
+		t.Errorf("%+v", n.Stats())
+	}
 }
 
 // TestSynchronisation: what was submitted when a synchronisation begins is not
