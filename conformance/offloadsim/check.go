@@ -110,7 +110,9 @@ func (p *process) checkSenders() error {
 		if e.number <= ever[e.from] {
 			return fmt.Errorf("%s: %v again or out of order, after #%d", p.name(), e, ever[e.from])
 		}
-		last[e.from], ever[e.from] = e.number, e.number
+		if ever[e.from] = e.number; slices.Contains(members, e.from) {
+			last[e.from] = e.number
+		}
 	}
 	return nil
 }

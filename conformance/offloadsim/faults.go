@@ -133,7 +133,7 @@ func (w *world) heal() {
 	w.part = nil
 }
 
-// mend ends all faults, and sees to it that there is somebody to talk.
+// mend ends all faults.
 func (w *world) mend() {
 	w.tracef("storm over")
 	w.storm, w.mesh = false, calmMesh
@@ -147,9 +147,6 @@ func (w *world) mend() {
 		p.doom = nil
 		p.resume()
 	}
-	for len(w.live()) < 2 {
-		w.another()
-	}
 }
 
 // Times that leave room for what has to happen, and none for going round in
@@ -161,8 +158,21 @@ const (
 	timeToDeliver  = 3 * time.Second
 )
 
-// converge waits for one ring of all nodes, with all clients in their groups.
+// converge waits for one ring of all nodes, with all clients in their groups. There
+// are two at least.
 func (w *world) converge() {
+	w.run(100 * time.Millisecond) // clients of killed daemons learn of it
+	staying := func() (n int) {
+		for _, p := range w.live() {
+			if p.stay {
+				n++
+			}
+		}
+		return n
+	}
+	for staying() < 2 {
+		w.spawn(pick(w, w.nodes...))
+	}
 	together := func() bool {
 		ring := w.nodes[0].inside.Engine().Ring()
 		for _, n := range w.nodes {
@@ -171,7 +181,7 @@ func (w *world) converge() {
 			}
 		}
 		for _, p := range w.live() {
-			if p.stay && p.lib.state != inside {
+			if !p.stay || p.lib.state != inside { // not yet, or not yet gone
 				return false
 			}
 		}

@@ -21,6 +21,7 @@ type mesh struct {
 	out    []*pipe
 	in     []*pipe
 	told   map[offload.Member]holding // what each sender was told last
+	last   channel                    // what of connections that were reset is being read still
 	closed bool
 }
 
@@ -200,6 +201,7 @@ func (p *pipe) reset() {
 		return
 	}
 	was := p.up
+	p.leaveLast()
 	p.disconnect()
 	m := p.from
 	p.back.push(m.p, m.w.upTo(30*time.Millisecond), func() {
@@ -211,6 +213,18 @@ func (p *pipe) reset() {
 		}
 		p.dial(0)
 	})
+}
+
+// leaveLast leaves the receiver some of what was on its way, which it may come to
+// only when the next connection stands.
+func (p *pipe) leaveLast() {
+	w, dst := p.from.w, p.dst
+	if len(p.forth.items) == 0 || w.rnd.IntN(2) == 0 {
+		return
+	}
+	for _, it := range p.forth.items[:1+w.rnd.IntN(len(p.forth.items))] {
+		dst.last.pushIf(dst.p, w.upTo(40*time.Millisecond), it.act, it.may)
+	}
 }
 
 func (p *pipe) reaches() bool { return p.from.w.hears(p.from.p.Node, p.to.Node) }

@@ -38,8 +38,13 @@ type node struct {
 	formed  []totem.RingID // since clients were told of one
 }
 
-// work is how long a node is busy with a step.
-const work = 10 * time.Microsecond
+// work is how long a node is busy with a step: now and then other programs run.
+func (w *world) work() time.Duration {
+	if w.storm && w.rnd.IntN(50) == 0 {
+		return w.upTo(5 * time.Millisecond)
+	}
+	return 10 * time.Microsecond
+}
 
 func addrOf(id totem.NodeID) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, byte(id)}) }
 
@@ -75,6 +80,9 @@ func (n *node) start() {
 func (n *node) env() conf.Env {
 	var b strings.Builder
 	fmt.Fprintf(&b, "totem {\n version: 2\n cluster_name: offload\n transport: udpu\n token: 1000\n netmtu: %d\n}\n", n.w.plan.mtu)
+	if n.w.plan.quorum {
+		b.WriteString("quorum {\n provider: corosync_votequorum\n}\n")
+	}
 	b.WriteString("logging {\n to_syslog: no\n}\nnodelist {\n")
 	for _, m := range n.w.nodes {
 		fmt.Fprintf(&b, " node {\n  nodeid: %d\n  name: n%d\n  ring0_addr: %v\n }\n", m.id, m.id, addrOf(m.id))
@@ -131,7 +139,7 @@ func (n *node) step() {
 	n.serve()
 	n.inside.Step()
 	n.watch()
-	n.ready = n.w.now + work
+	n.ready = n.w.now + n.w.work()
 	if err := n.inside.Err(); err != nil || n.inside.Stopping() {
 		n.w.fail("node %d ends: %v", n.id, err)
 	}

@@ -23,6 +23,7 @@ type plan struct {
 	mesh      meshWeather
 	cfg       coretest.Config
 	mtu       int
+	quorum    bool // one service more to synchronise, behind cpg
 }
 
 // weather is how the network behaves between two nodes.
@@ -79,6 +80,7 @@ func makePlan(r *rand.Rand) plan {
 	if r.IntN(3) == 0 {
 		p.mtu = []int{600, 9000, 65536}[r.IntN(3)]
 	}
+	p.quorum = r.IntN(2) == 0
 	switch r.IntN(5) {
 	case 0: // tight
 		p.cfg.Window, p.cfg.Credit = 24_000, 24_000

@@ -167,6 +167,7 @@ func (p *process) prompt() []*channel {
 		for _, o := range l.mesh.out {
 			all = append(all, &o.back)
 		}
+		all = append(all, &l.mesh.last)
 		for _, o := range l.mesh.in {
 			all = append(all, &o.forth)
 		}

@@ -11,7 +11,7 @@ import (
 
 var (
 	oneSeed   = flag.Uint64("seed", 0, "play this seed only, and print what happens with -v")
-	seedCount = flag.Int("seeds", 150, "how many seeds TestSeeds plays")
+	seedCount = flag.Int("seeds", 200, "how many seeds TestSeeds plays")
 	firstSeed = flag.Uint64("firstseed", 1, "the first seed TestSeeds plays")
 )
 
@@ -77,13 +77,16 @@ func playSeed(t *testing.T, seed uint64) (c counts) {
 
 // TestAgain: a seed stands for one run only, or replaying it would show nothing.
 func TestAgain(t *testing.T) {
-	var sums, steps []int
-	for range 2 {
-		w := newWorld(7, t.TempDir(), nil)
-		w.play()
-		sums, steps = append(sums, int(w.sum)), append(steps, w.steps)
-	}
-	if sums[0] != sums[1] || steps[0] != steps[1] {
-		t.Errorf("two runs differ: sums %x, steps %d", sums, steps)
+	for seed := range uint64(5) {
+		var sums [2]uint64
+		var steps [2]int
+		for i := range 2 {
+			w := newWorld(seed, t.TempDir(), nil)
+			w.play()
+			sums[i], steps[i] = w.sum, w.steps
+		}
+		if sums[0] != sums[1] || steps[0] != steps[1] {
+			t.Errorf("seed %d: two runs differ: sums %x, steps %d", seed, sums, steps)
+		}
 	}
 }
