@@ -35,17 +35,17 @@
 // Sealing once was chosen over TLS to each receiver by measurement (BenchmarkBulk:
 // three processes on two cores of an AMD EPYC, loopback; MB/s of messages, once for all
 // receivers, and in brackets MB for each second of processor time, all ends
-// together; the best of three runs, as the host had other work):
+// together; the best of several runs, as the host had other work):
 //
 //	                         64 B        1 kB         8 kB        64 kB         1 MB
-//	1 to 2, sealed once   50  (26)  357 (189)   621  (327)   818  (452)  1028  (565)
-//	        TLS each     122  (63)  595 (299)   746  (415)   817  (451)   562  (303)
-//	        Unix          90  (73)  843 (640)  1700 (1323)  2558 (1451)  2595 (1896)
-//	3 to 2, sealed once   43  (25)  221 (153)   369  (242)   490  (397)   856  (603)
-//	        TLS each     120  (60)  511 (260)   600  (311)   674  (344)   508  (292)
-//	        Unix         139  (71) 1043 (590)  2100 (1061)  1909 (1374)  2076 (1153)
+//	1 to 2, sealed once   50  (26)  357 (189)   621  (416)   853  (577)  1028  (595)
+//	        TLS each     122  (63)  595 (299)   746  (443)   817  (451)   562  (407)
+//	        Unix          96  (73) 1085 (640)  1700 (1323)  2558 (1451)  2595 (1896)
+//	3 to 2, sealed once   43  (25)  299 (153)   533  (242)   875  (513)   856  (603)
+//	        TLS each     120  (60)  511 (260)   600  (311)   674  (482)   641  (292)
+//	        Unix         139  (71) 1043 (590)  2100 (1061)  1909 (1374)  2450 (1153)
 //
-// With two receivers it is nearly twice as fast for what is large, as that is sealed
+// With two receivers it is up to twice as fast for what is large, as that is sealed
 // once and not copied; with more the difference grows. Below 64 kB TLS is faster:
 // several messages share one of its records, where here a record and its bytes are
 // sealed apart, and it takes AES-128. Those messages are bounded by other
