@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cpgol/libcpg"
@@ -30,12 +31,13 @@ const (
 // A benchMember is this process in the group. Its events are read by one
 // goroutine, its messages may be sent by another.
 type benchMember struct {
-	opt   *benchOptions
-	c     *libcpg.Conn
-	ev    libcpg.Event
-	epoch time.Time
-	buf   []byte        // the message being sent
-	back  chan struct{} // one of our own has come
+	opt    *benchOptions
+	c      *libcpg.Conn
+	ev     libcpg.Event
+	epoch  time.Time
+	buf    []byte        // the message being sent
+	back   chan struct{} // one of our own has come
+	flying atomic.Int64  // bytes of our own that have not
 
 	ready   []benchCall
 	result  *benchResult
@@ -250,7 +252,11 @@ func (m *benchMember) heard() {
 	}
 	if sent := time.Duration(binary.LittleEndian.Uint64(data[8:])); sent > 0 {
 		m.samples = append(m.samples, time.Since(m.epoch)-sent)
-		m.back <- struct{}{}
+	}
+	m.flying.Add(-int64(len(data)))
+	select {
+	case m.back <- struct{}{}:
+	default:
 	}
 }
 
@@ -264,10 +270,30 @@ func (m *benchMember) message(size int, sent time.Duration) []byte {
 	return m.buf
 }
 
+// benchWindow is how many bytes of its own a sender waits for at most: daemons
+// queue what clients are slow to take, and would have to hand it out afterwards.
+const benchWindow = 32 << 20
+
+// await waits until no more than so many of our own bytes have not come back.
+func (m *benchMember) await(ctx context.Context, most int64) error {
+	for m.flying.Load() > most {
+		select {
+		case <-m.back:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 // flood sends as fast as it can.
 func (m *benchMember) flood(ctx context.Context, size int, d time.Duration) error {
 	for end := time.Now().Add(d); time.Now().Before(end); {
+		m.flying.Add(int64(size))
 		if err := m.c.Send(ctx, m.message(size, 0)); err != nil {
+			return err
+		}
+		if err := m.await(ctx, benchWindow); err != nil {
 			return err
 		}
 	}
@@ -277,13 +303,12 @@ func (m *benchMember) flood(ctx context.Context, size int, d time.Duration) erro
 // ping sends one message at a time.
 func (m *benchMember) ping(ctx context.Context, size int, d time.Duration) error {
 	for end := time.Now().Add(d); time.Now().Before(end); {
+		m.flying.Add(int64(size))
 		if err := m.c.Send(ctx, m.message(size, time.Since(m.epoch))); err != nil {
 			return err
 		}
-		select {
-		case <-m.back:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := m.await(ctx, 0); err != nil {
+			return err
 		}
 	}
 	return nil
