@@ -87,6 +87,10 @@ func (c *Conn) take(b []byte) error {
 	return nil
 }
 
+// maxAhead is how much memory is made for a long message before it is here: its
+// length is its sender's word.
+const maxAhead = 16 << 20
+
 // takePart puts a long message together (lib/cpg.c:cpg_dispatch).
 func (c *Conn) takePart(b []byte) error {
 	var m abi.CPGPartialDeliver
@@ -96,7 +100,7 @@ func (c *Conn) takePart(b []byte) error {
 	from := Member{Node: m.Node, PID: m.PID}
 	so := c.long[from]
 	if m.Part == exec.PartFirst {
-		so = make([]byte, 0, m.Total)
+		so = make([]byte, 0, min(m.Total, maxAhead))
 	}
 	if so == nil || len(so)+len(m.Fragment) > int(m.Total) {
 		delete(c.long, from) // its beginning was not for us
@@ -108,6 +112,9 @@ func (c *Conn) takePart(b []byte) error {
 		return nil
 	}
 	delete(c.long, from)
+	if len(so) != int(m.Total) {
+		return nil // a part of it was not for us either
+	}
 	c.inbox.push(item{kind: Message, from: from, data: so})
 	return nil
 }
