@@ -146,6 +146,13 @@ func (w *world) mend() {
 	for _, p := range w.live() {
 		p.doom = nil
 		p.resume()
+		if p.lib.session != nil {
+			for _, o := range slices.Clone(p.lib.session.mesh.out) {
+				if o.free > w.now+50*time.Millisecond {
+					o.reset() // stalls no more
+				}
+			}
+		}
 	}
 }
 

@@ -40,8 +40,8 @@ type node struct {
 
 // work is how long a node is busy with a step: now and then other programs run.
 func (w *world) work() time.Duration {
-	if w.storm && w.rnd.IntN(50) == 0 {
-		return w.upTo(5 * time.Millisecond)
+	if w.storm && w.rnd.IntN(30) == 0 {
+		return w.upTo(w.plan.busy)
 	}
 	return 10 * time.Microsecond
 }

@@ -22,6 +22,7 @@ type plan struct {
 	net       weather
 	mesh      meshWeather
 	cfg       coretest.Config
+	busy      time.Duration // up to so long a daemon is late at times
 	mtu       int
 	quorum    bool // one service more to synchronise, behind cpg
 }
@@ -40,8 +41,10 @@ type meshWeather struct {
 	stalls float64       // chance that a frame is held up for long
 }
 
+// In the calm packets differ a little in their delay, as on every network: with
+// none at all two nodes can give each other up in step for ever.
 var (
-	calm     = weather{min: 300 * time.Microsecond, max: 300 * time.Microsecond}
+	calm     = weather{min: 250 * time.Microsecond, max: 350 * time.Microsecond}
 	calmMesh = meshWeather{delay: 300 * time.Microsecond, keeps: true}
 )
 
@@ -56,6 +59,7 @@ func makePlan(r *rand.Rand) plan {
 		bulk:      r.IntN(3) == 0,
 		net:       drawWeather(r),
 		mesh:      drawMeshWeather(r),
+		busy:      time.Millisecond,
 		mtu:       1500,
 		cfg: coretest.Config{
 			SmallLimit: 400, LargeLimit: 24_000, Window: 60_000, Credit: 100_000,
@@ -79,6 +83,12 @@ func makePlan(r *rand.Rand) plan {
 	}
 	if r.IntN(3) == 0 {
 		p.mtu = []int{600, 9000, 65536}[r.IntN(3)]
+	}
+	if r.IntN(4) == 0 { // little, so that some is said at any moment of a change
+		p.think, p.bulk = time.Duration(100+r.IntN(400))*time.Millisecond, false
+	}
+	if r.IntN(4) == 0 {
+		p.busy = time.Duration(5+r.IntN(20)) * time.Millisecond
 	}
 	p.quorum = r.IntN(2) == 0
 	switch r.IntN(5) {

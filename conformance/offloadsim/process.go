@@ -358,12 +358,6 @@ func (p *process) doomed(kind uint8) bool {
 	return true
 }
 
-// heldMost is how many bytes of others' messages a process may keep: what it may
-// grant all others of a group.
-func (w *world) heldMost() int {
-	return max(w.plan.cfg.Credit, 2*w.plan.processes*w.plan.cfg.LargeLimit)
-}
-
 var _ coretest.Payload = (*payload)(nil)
 
 func (p *process) describe() string {
