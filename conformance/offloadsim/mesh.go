@@ -116,11 +116,11 @@ func (p *pipe) ready(v offload.View) {
 	m.k.perform()
 }
 
-// hearing is the receiver telling what it holds.
+// hearing is the receiver telling what it holds, perhaps of a view that is over.
 func (p *pipe) hearing(h holding) {
 	m := p.from
 	p.held = h
-	if !m.closed && h.view == m.view {
+	if !m.closed {
 		m.k.core.Held(m.w.now, p.to, h.view, h.seq, h.credit, &m.k.out)
 		m.k.perform()
 	}
