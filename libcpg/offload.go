@@ -114,7 +114,7 @@ func (o *offloader) announce(l *link) {
 	if err == nil {
 		err = l.mesh.SetIdentity(answer.Certificate, answer.Root)
 	}
-	if err == nil {
+	if err == nil && l.with(func() {}) { // it is still this membership's
 		err = o.c.call(o.ctx, (&abi.OffloadAnnounce{Endpoint: endpoint}).Append(nil), bare)
 	}
 	_ = err // without endpoint the group stays in the ring, or it is not in the group any more
@@ -240,14 +240,12 @@ func (o *offloader) waiting() int {
 
 // perform does what the core wants, and what the ring is to carry.
 func (l *link) perform() {
-	for len(l.out.Effects) > 0 {
+	for l.ring(); len(l.out.Effects) > 0; l.ring() {
 		for i := range l.out.Effects {
 			l.effect(&l.out.Effects[i])
 		}
 		l.out.Reset()
-		l.ring()
 	}
-	l.ring()
 	l.o.flush()
 	l.o.arm(l.core.Deadline())
 }
