@@ -45,15 +45,22 @@ type buffers struct {
 // as since 3.1.10.
 func (s *Service) SetOpener(open Opener) { s.zero.open = open }
 
+// zeroClient is the client that asks for something of zero copy. It is nil if there
+// is none of that, which the connection is told then.
+func (s *Service) zeroClient(conn service.Conn) *client {
+	c := s.clients[conn]
+	if c != nil && s.zero.open == nil {
+		s.status(conn, abi.CPGZeroGoneRes, abi.NotSupported)
+		return nil
+	}
+	return c
+}
+
 // zeroAlloc is cpg_zcb_alloc, which does not look at the status; after an error
 // the library's buffer has the address zero, which nothing has.
 func (s *Service) zeroAlloc(conn service.Conn, msg []byte) {
-	c := s.clients[conn]
+	c := s.zeroClient(conn)
 	if c == nil {
-		return
-	}
-	if s.zero.open == nil {
-		s.status(conn, abi.CPGZeroGoneRes, abi.NotSupported)
 		return
 	}
 	var m abi.CPGZeroAlloc
@@ -107,12 +114,8 @@ func (z *buffers) drop(c *client, address uint64) {
 
 // zeroFree is cpg_zcb_free, which does not look at the status either.
 func (s *Service) zeroFree(conn service.Conn, msg []byte) {
-	c := s.clients[conn]
+	c := s.zeroClient(conn)
 	if c == nil {
-		return
-	}
-	if s.zero.open == nil {
-		s.status(conn, abi.CPGZeroGoneRes, abi.NotSupported)
 		return
 	}
 	var m abi.CPGZeroFree
@@ -129,12 +132,8 @@ func (s *Service) zeroFree(conn service.Conn, msg []byte) {
 
 // zeroExecute is cpg_zcb_mcast_joined.
 func (s *Service) zeroExecute(conn service.Conn, msg []byte) {
-	c := s.clients[conn]
+	c := s.zeroClient(conn)
 	if c == nil {
-		return
-	}
-	if s.zero.open == nil {
-		s.status(conn, abi.CPGZeroGoneRes, abi.NotSupported)
 		return
 	}
 	var m abi.CPGZeroExecute
