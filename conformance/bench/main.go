@@ -4,7 +4,7 @@
 // nothing but the clients' side. Last, what goes through the ring is held against
 // what our library offloads.
 //
-//	bench [-rounds 3] [-seconds 3] [-transport knet,knet-crypto,udpu,ipc,offload] [-rings stock,ours,mixed]
+//	bench [-rounds 3] [-seconds 3] [-transport knet,knet-crypto,udpu,ipc,offload] [-rings stock,ours,mixed] ...
 //
 // The machine is shared by all hosts and their clients, so absolute figures mean
 // little; the ratios of one run are what counts.
@@ -56,10 +56,11 @@ func run() int {
 	rounds := flag.Int("rounds", 3, "times that each ring is measured")
 	seconds := flag.Float64("seconds", 3, "length of each throughput measurement")
 	which := flag.String("transport", "knet,knet-crypto,udpu,ipc,offload", "transports, comma separated; ipc is one host alone, offload compares the library's own transport")
-	kinds := flag.String("rings", "stock,ours,mixed", "rings, comma separated")
-	sizeList := flag.String("sizes", "64,8192,200000", "message sizes for throughput, in bytes")
+	kinds := flag.String("rings", "stock,ours,mixed", "rings, comma separated; offload has stock, ours and offloaded")
+	sizeList := flag.String("sizes", "", "message sizes for throughput, in bytes (64,8192,200000; for offload 64,1000,8000,64000,1000000)")
+	totem := flag.String("totem", "", "further keys of the totem section, as key=value, comma separated")
 	asJSON := flag.Bool("json", false, "print every value as JSON")
-	profile := flag.String("profile", "", "directory for a CPU profile of each of our daemons, one file a ring and host")
+	profile := flag.String("profile", "", "directory for CPU profiles of our daemons and clients, one file a ring and host")
 	verbose := flag.Bool("v", false, "tell what is started")
 	flag.Parse()
 	if err := lab.Available(); err != nil {
@@ -71,7 +72,11 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
 	}
-	b := bench{sizes: sizes, seconds: *seconds, profile: *profile}
+	b := bench{sizes: sizes, seconds: *seconds, profile: *profile, totem: make(map[string]string)}
+	for _, kv := range strings.FieldsFunc(*totem, func(r rune) bool { return r == ',' }) {
+		k, v, _ := strings.Cut(kv, "=")
+		b.totem[k] = v
+	}
 	if *verbose {
 		b.log = func(f string, a ...any) { fmt.Fprintf(os.Stderr, f+"\n", a...) }
 	}
@@ -80,13 +85,14 @@ func run() int {
 		return 1
 	}
 	defer os.RemoveAll(b.dir)
+	os.Setenv("GOBENCH_PROFILE", *profile)
 	for _, tr := range strings.Split(*which, ",") {
 		measure, compared := b.measure, strings.Split(*kinds, ",")
 		switch tr {
 		case alone:
 			measure, compared = b.measureAlone, withoutMixed(compared)
 		case offloaded:
-			measure, compared = b.measureOffload, offloadKinds
+			measure, compared = b.measureOffload, offloadKinds(compared)
 		}
 		for round := range *rounds {
 			for _, kind := range compared {
@@ -107,6 +113,9 @@ func run() int {
 }
 
 func parseSizes(list string) (sizes []int, err error) {
+	if list == "" {
+		return nil, nil
+	}
 	for _, s := range strings.Split(list, ",") {
 		n, err := strconv.Atoi(s)
 		if err != nil {
@@ -117,12 +126,23 @@ func parseSizes(list string) (sizes []int, err error) {
 	return sizes, nil
 }
 
+// ringSizes are the sizes of messages that go through the ring.
+var ringSizes = []int{64, 8192, 200_000}
+
+func (b *bench) sizesOr(sizes []int) []int {
+	if len(b.sizes) > 0 {
+		return b.sizes
+	}
+	return sizes
+}
+
 type bench struct {
 	dir, client, daemon, profile string
 	goClient                     string
 	serial                       int // of groups
 	seconds                      float64
 	sizes                        []int
+	totem                        map[string]string
 	log                          func(string, ...any)
 	figures                      []*figure
 }
@@ -169,6 +189,7 @@ func (b *bench) cluster(transport, kind string, ring lab.Ring, nodes int) (*lab.
 	if err != nil {
 		return nil, err
 	}
+	ring.Totem = b.totem
 	conf := l.Conf(ring)
 	ids := make([]int, nodes)
 	for i, h := range l.Hosts {
@@ -211,7 +232,7 @@ func (b *bench) measure(transport, kind string) error {
 	}
 	add("rtt 64 B p50", "µs", p50)
 	add("rtt 64 B p99", "µs", p99)
-	for _, size := range b.sizes {
+	for _, size := range b.sizesOr(ringSizes) {
 		if err := b.flood(l, size, "", add); err != nil {
 			return err
 		}

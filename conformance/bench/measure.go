@@ -104,7 +104,7 @@ func resident(h *lab.Host) (float64, error) {
 // print writes a table for the rings of three, one for the host alone, and one for
 // what is offloaded.
 func (b *bench) print(w io.Writer, transports, kinds []string) {
-	special := map[string][]string{alone: withoutMixed(kinds), offloaded: offloadKinds}
+	special := map[string][]string{alone: withoutMixed(kinds), offloaded: offloadKinds(kinds)}
 	isSpecial := func(tr string) bool { return special[tr] != nil }
 	if three := slices.DeleteFunc(slices.Clone(transports), isSpecial); len(three) > 0 {
 		b.table(w, three, kinds)

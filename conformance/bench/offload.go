@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,8 +17,14 @@ import (
 const offloaded = "offload"
 
 // offloadKinds are what it compares: stock's daemons with stock's library, ours
-// with stock's library, and ours with our library, which offloads.
-var offloadKinds = []string{"stock", "ours", "offloaded"}
+// with stock's library, and ours with our library, which offloads; only the last
+// if no ring but that is asked for.
+func offloadKinds(rings []string) []string {
+	if slices.Equal(rings, []string{"offloaded"}) {
+		return rings
+	}
+	return []string{"stock", "ours", "offloaded"}
+}
 
 // offloadSizes are the messages' sizes.
 var offloadSizes = []int{64, 1000, 8000, 64_000, 1_000_000}
@@ -39,13 +46,17 @@ func (b *bench) measureOffload(_, kind string) error {
 	if kind == "offloaded" {
 		client, ring = b.goClient, "ours"
 	}
+	rg := transports["knet-crypto"]
+	if v := os.Getenv("SEQ"); v != "" {
+		rg.Totem = map[string]string{"seqno_unchanged_const": v}
+	}
 	l, err := b.cluster(offloaded, ring, transports["knet-crypto"], 3)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
 	add := func(name, unit string, v float64) { b.record(offloaded, kind, name, unit, v) }
-	for _, size := range offloadSizes {
+	for _, size := range b.sizesOr(offloadSizes) {
 		for _, s := range []struct {
 			name    string
 			senders int

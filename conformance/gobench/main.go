@@ -8,7 +8,8 @@
 //	gobench sink GROUP SECONDS         only receives; prints "flood 0 ALL SECONDS"
 //
 // A group that begins with "ring" is not offloaded. It prints "ready" once it has
-// joined, and starts at the first line of input.
+// joined, and starts at the first line of input. GOBENCH_PROFILE names a directory
+// for its CPU profile.
 package main
 
 import (
@@ -17,6 +18,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,6 +60,11 @@ func run(args []string) error {
 			return err
 		}
 	}
+	stop, err := profile(args)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	switch {
 	case args[0] == "flood" && len(numbers) == 2:
 		return b.flood(ctx, int(numbers[0]), numbers[1])
@@ -66,6 +74,19 @@ func run(args []string) error {
 		return b.flood(ctx, -1, numbers[0])
 	}
 	return errors.New("usage: gobench flood|rtt|sink GROUP ...")
+}
+
+// profile begins a CPU profile if one is asked for.
+func profile(args []string) (stop func(), err error) {
+	dir := os.Getenv("GOBENCH_PROFILE")
+	if dir == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%d.pprof", strings.Join(args, "-"), os.Getpid())))
+	if err != nil {
+		return nil, err
+	}
+	return pprof.StopCPUProfile, pprof.StartCPUProfile(f)
 }
 
 func open(opt libcpg.Options) (c *libcpg.Conn, err error) {

@@ -19,13 +19,16 @@ type Core struct {
 	// count from the first message ever: popped is that of the front.
 	queue    deque[outgoing]
 	popped   uint64
-	waiting  int    // bytes in queue
-	full     bool   // Send said ErrFull
-	ringing  bool   // the front goes in the ring, whatever begins meanwhile
-	numbered uint64 // position of the first without a number in this view
-	asked    uint64 // position of the first that was not submitted in this view
-	next     uint64 // the next number in this view
-	last     uint64 // the highest number whose bytes others must hold
+	waiting  int           // bytes in queue
+	full     bool          // Send said ErrFull
+	ringing  bool          // the front goes in the ring, whatever begins meanwhile
+	numbered uint64        // position of the first without a number in this view
+	asked    uint64        // position of the first that was not submitted in this view
+	heldTo   uint64        // position of the first that some peer lacks
+	batch    int           // bytes from asked to ready
+	batchAt  time.Duration // when that is submitted at the latest
+	next     uint64        // the next number in this view
+	last     uint64        // the highest number whose bytes others must hold
 
 	unread map[Member]int // bytes released to the application, and not taken by it
 	kept   int            // bytes of others': unread, in arrived, and granted
@@ -121,7 +124,7 @@ func (c *Core) end(out *Output) {
 		m := c.queue.at(i)
 		m.seq, m.inline = 0, false
 	}
-	c.numbered, c.asked, c.next, c.last = c.popped, c.popped, 1, 0
+	c.numbered, c.asked, c.heldTo, c.batch, c.next, c.last = c.popped, c.popped, c.popped, 0, 1, 0
 }
 
 // drop gives back what of a sender's messages has no place in the order. It may
@@ -164,6 +167,9 @@ func (c *Core) lacks(p *peer) bool { return p.held < c.last }
 // Deadline is when Tick is due.
 func (c *Core) Deadline() time.Duration {
 	d := c.announceAt
+	if c.heldTo > c.asked {
+		d = min(d, c.batchAt)
+	}
 	for _, p := range c.peers {
 		if c.lacks(p) && !p.told {
 			d = min(d, p.since+c.cfg.AckTimeout)
@@ -178,6 +184,7 @@ func (c *Core) Tick(now time.Duration, out *Output) {
 		c.announceAt = Never
 		out.add(Effect{Kind: Announce})
 	}
+	c.submit(now, out)
 	for _, p := range c.peers {
 		if c.lacks(p) && !p.told && now >= p.since+c.cfg.AckTimeout {
 			p.told = true

@@ -60,10 +60,30 @@ func TestGrantsOfViews(t *testing.T) {
 	r.Consumed(alice, 100, &r.out)
 	r.Consumed(alice, 100, &r.out)
 	r.Consumed(alice, 100, &r.out)
-	r.expect("all is read", "hold #0 of bob, takes 200", "hold #0 of bob, takes 300", "hold #0 of bob, takes 400")
+	r.expect("all is read", "hold #0 of bob, takes 200")
+	r.arrives(bob, 1, "his", 50)
+	r.expect("he has used some", "hold #1 of bob, takes 400")
 	if r.kept != 400 || r.short {
 		t.Errorf("keeps %d, short %v", r.kept, r.short)
 	}
+}
+
+// TestEnough: a sender is told of more to send only once it has less than a half of
+// its share, and not with each message that is taken.
+func TestEnough(t *testing.T) {
+	r := newRig(t, small)
+	r.on(1, 0, alice)
+	for i := range uint64(5) {
+		r.arrives(alice, i+1, "x", 50)
+		r.ordered(alice, i+1, 1)
+		r.Consumed(alice, 50, &r.out)
+	}
+	r.expect("taken one by one",
+		"hold #1 of alice, takes 400", "release x of alice",
+		"hold #2 of alice, takes 400", "release x of alice",
+		"hold #3 of alice, takes 400", "release x of alice",
+		"hold #4 of alice, takes 400", "release x of alice",
+		"hold #5 of alice, takes 600", "release x of alice")
 }
 
 // TestWindow: own messages without a place are bounded; room is told once.

@@ -16,6 +16,11 @@
 // added to the group. So whatever is ordered is held by all who must deliver it,
 // and no payload is ever recovered: what a process may lack was not ordered.
 //
+// Each submission makes the token go round, which costs the ring's nodes more than it
+// costs to wait for a while; so while more is on its way to others, what they hold
+// is submitted together ([Config.Batch]). A sender is told of more to send only once
+// it has not enough, not with each message.
+//
 // When a view ends, for whatever reason, nothing of it that is not ordered yet
 // will ever be: the end is at one place of the order, and submissions behind it are
 // void on all nodes alike. The sender keeps such messages and sends them again, in

@@ -14,7 +14,9 @@ func (c *Core) Arrived(from Member, v View, seq uint64, payload Payload, out *Ou
 	p.taken += uint64(payload.Len())
 	p.holding += payload.Len() // kept as granted until now
 	p.arrived.push(arrival{seq, payload})
-	out.add(c.holdEffect(p))
+	if !c.hold(p, out) {
+		out.add(c.holdEffect(p))
+	}
 }
 
 // open is how many bytes the peer was granted and has not sent.
@@ -28,20 +30,26 @@ func (c *Core) share(out *Output) {
 	}
 }
 
-// hold tells a sender what is held of its messages, and how much it may send:
-// its share, less what is kept of it. What an earlier view left, of those who
-// have less of a share now or are gone, counts against all.
-func (c *Core) hold(p *peer, out *Output) {
+// hold tells a sender what is held of its messages and how much it may send, if
+// that is not enough any more: its share, less what is kept of it. What an earlier view
+// left, of those who have less of a share now or are gone, counts against all.
+func (c *Core) hold(p *peer, out *Output) (told bool) {
 	all := max(c.cfg.Credit, len(c.peers)*c.cfg.LargeLimit)
-	room := all/len(c.peers) - p.holding - c.unread[p.Member] - p.open()
+	share := all / len(c.peers)
+	if p.open() >= max(share/2, c.cfg.LargeLimit) {
+		return false
+	}
+	room := share - p.holding - c.unread[p.Member] - p.open()
 	if room > all-c.kept {
 		room, c.short = all-c.kept, true
 	}
-	if room > 0 {
-		p.granted += uint64(room)
-		c.kept += room
-		out.add(c.holdEffect(p))
+	if room <= 0 {
+		return false
 	}
+	p.granted += uint64(room)
+	c.kept += room
+	out.add(c.holdEffect(p))
+	return true
 }
 
 func (c *Core) holdEffect(p *peer) Effect {

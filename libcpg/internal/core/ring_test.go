@@ -1,6 +1,9 @@
 package core
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // TestRingBegun: a message whose first part is in the ring stays there, though a
 // view begins before its last part: it has one place in the order.
@@ -117,7 +120,50 @@ func TestLeft(t *testing.T) {
 	r.held(alice, 1, 1000)
 	r.expect("bob lacks it", "transmit one #1 to alice, bob", "hold #1 of bob, takes 200")
 	r.Left(0, []Member{bob}, &r.out)
-	r.expect("bob is gone", "drop his", "hold #0 of alice, takes 400", "submit #1+1")
+	r.expect("bob is gone", "drop his", "submit #1+1")
+}
+
+// TestBatch: what all hold is submitted together while more is on its way, when it
+// is much or has waited, and at once if nothing is.
+func TestBatch(t *testing.T) {
+	cfg := small
+	cfg.Batch, cfg.BatchDelay = 150, 10*time.Millisecond
+	r := newRig(t, cfg)
+	r.on(1, 1000, alice, bob)
+	r.say("one", 50)
+	r.expect("sent", "transmit one #1 to alice, bob")
+	r.held(alice, 1, 1000)
+	r.held(bob, 1, 1000)
+	r.expect("nothing else is on its way", "submit #1+1")
+
+	r.say("two", 50)
+	r.say("tiny", 5)
+	r.say("three", 50)
+	r.expect("sent", "transmit two #2 to alice, bob", "transmit three #4 to alice, bob")
+	r.held(alice, 4, 1000)
+	r.Held(time.Second, bob, r.View(), 2, 1000, &r.out)
+	r.expect("three is on its way")
+	if d := r.Deadline(); d != time.Second+10*time.Millisecond {
+		t.Errorf("submits at %v", d)
+	}
+	r.Tick(time.Second+10*time.Millisecond, &r.out)
+	r.expect("has waited", "submit #2+1", "submit #3 with tiny")
+
+	r.say("four", 60)
+	r.say("five", 60)
+	r.held(alice, 6, 1000)
+	r.expect("sent", "transmit four #5 to alice, bob", "transmit five #6 to alice, bob")
+	r.Held(2*time.Second, bob, r.View(), 5, 1000, &r.out)
+	r.expect("little")
+	r.ordered(self, 1, 1)
+	r.ordered(self, 2, 1)
+	r.ordered(self, 3, 1)
+	r.expect("ordered", "release one of self", "release two of self", "release tiny of self")
+	r.say("six", 60)
+	r.expect("sent", "transmit six #7 to alice, bob")
+	r.held(alice, 7, 1000)
+	r.Held(2*time.Second, bob, r.View(), 6, 1000, &r.out)
+	r.expect("much", "submit #4+3")
 }
 
 // TestBroken: what was never here can't be released.

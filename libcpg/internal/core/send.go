@@ -58,7 +58,7 @@ func (c *Core) RingSent(now time.Duration, out *Output) {
 func (c *Core) pop(out *Output) {
 	c.waiting -= c.queue.pop().size
 	c.popped++
-	c.numbered, c.asked = max(c.numbered, c.popped), max(c.asked, c.popped)
+	c.numbered, c.asked, c.heldTo = max(c.numbered, c.popped), max(c.asked, c.popped), max(c.heldTo, c.popped)
 	for _, p := range c.peers { // an inline message may be before what it holds
 		p.next, p.heldAt = max(p.next, c.popped), max(p.heldAt, c.popped)
 	}
@@ -82,7 +82,7 @@ func (c *Core) advance(now time.Duration, out *Output) {
 	}
 	c.number(now)
 	c.transmit(out)
-	c.submit(out)
+	c.submit(now, out)
 }
 
 // number gives messages their numbers in the view. The oldest may go in the ring
@@ -148,13 +148,13 @@ func (c *Core) ready(p *peer) bool {
 	return p.up && p.next < c.numbered && p.sent+uint64(c.own(p.next).size) <= p.limit
 }
 
-// submit asks for the order of what all others hold.
-func (c *Core) submit(out *Output) {
-	held := c.next
-	for _, p := range c.peers {
-		held = min(held, p.held)
+// submit asks for the order of what all others hold, once that is worth it.
+func (c *Core) submit(now time.Duration, out *Output) {
+	c.look(now)
+	if c.heldTo == c.asked || c.heldTo < c.numbered && c.batch < c.cfg.Batch && now < c.batchAt {
+		return
 	}
-	for c.asked < c.numbered {
+	for c.asked < c.heldTo {
 		m := c.own(c.asked)
 		if m.inline {
 			out.add(Effect{Kind: SubmitInline, View: c.view, Seq: m.seq, Payload: m.payload})
@@ -162,16 +162,29 @@ func (c *Core) submit(out *Output) {
 			continue
 		}
 		n := uint32(0)
-		for ; c.asked < c.numbered; c.asked++ {
-			if next := c.own(c.asked); next.inline || next.seq > held {
-				break
-			}
+		for ; c.asked < c.heldTo && !c.own(c.asked).inline; c.asked++ {
 			n++
 		}
-		if n == 0 {
+		out.add(Effect{Kind: Submit, View: c.view, Seq: m.seq, Count: n})
+	}
+	c.batch = 0
+}
+
+// look finds out how far all others hold what is numbered.
+func (c *Core) look(now time.Duration) {
+	held := c.next
+	for _, p := range c.peers {
+		held = min(held, p.held)
+	}
+	for ; c.heldTo < c.numbered; c.heldTo++ {
+		m := c.own(c.heldTo)
+		if !m.inline && m.seq > held {
 			return
 		}
-		out.add(Effect{Kind: Submit, View: c.view, Seq: m.seq, Count: n})
+		if c.heldTo == c.asked {
+			c.batchAt = now + c.cfg.BatchDelay
+		}
+		c.batch += m.size
 	}
 }
 

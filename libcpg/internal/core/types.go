@@ -32,6 +32,11 @@ type Config struct {
 	// Credit is how many bytes all senders together may have this process hold,
 	// or LargeLimit for each sender, if that is more.
 	Credit int
+	// Batch is how many bytes that all others hold are submitted without waiting for
+	// more, BatchDelay how long the first of them waits. While nothing else is on its
+	// way to others there is no wait. Each submission makes the token go round.
+	Batch      int
+	BatchDelay time.Duration
 	// AckTimeout is how long a member may hold nothing new of what it lacks.
 	AckTimeout time.Duration
 	// Backoff is how long a process that was suspended waits before it offers
@@ -46,6 +51,8 @@ var Defaults = Config{
 	LargeLimit: 8 << 20,
 	Window:     16 << 20,
 	Credit:     64 << 20,
+	Batch:      2 << 20,
+	BatchDelay: 2 * time.Millisecond,
 	AckTimeout: time.Second,
 	Backoff:    time.Second,
 	MaxBackoff: 30 * time.Second,

@@ -83,7 +83,7 @@ type release struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, r: rand.New(rand.NewPCG(seed, 1)), at: map[Member]int{}, can: map[Member]bool{}, next: map[Member]uint64{},
-		cfg: Config{SmallLimit: 100, LargeLimit: 5000, Window: 20_000, Credit: 20_000, AckTimeout: time.Second, Backoff: time.Second, MaxBackoff: 30 * time.Second}}
+		cfg: Config{SmallLimit: 100, LargeLimit: 5000, Window: 20_000, Credit: 20_000, Batch: 4000, BatchDelay: 2 * time.Millisecond, AckTimeout: time.Second, Backoff: time.Second, MaxBackoff: 30 * time.Second}}
 	w.ring = 1
 	for range 2 + w.r.IntN(3) {
 		w.join(w.r.IntN(8) == 0)
