@@ -28,7 +28,15 @@ type incoming struct {
 	wake  chan struct{} // the hold changed
 	done  chan struct{} // closed when nothing more arrives from here
 
-	progress bool // the mesh's lock's: a part of a message came
+	// The mesh's lock's.
+	progress bool // a part of a message came
+	reading  bool // messages arrived, and what is held is told when no more are here
+
+	telling sync.Mutex // whoever has it tells the member something
+	told    hold
+	scratch [recordLen + sealLen]byte
+	store   [1][]byte
+	list    net.Buffers
 
 	// The reader's own.
 	reader  *reader
@@ -38,6 +46,7 @@ type incoming struct {
 	message record  // the first record of the message that is being read
 	at      int     // bytes of it that are here
 	buffer  *Buffer // nil: it is passed over
+	unsaid  int     // bytes of whole messages since the member was told of them
 	sign    time.Time
 }
 
@@ -77,7 +86,7 @@ func (in *incoming) begin(tc *tls.Conn) error {
 	if in.layer, err = in.mesh.layer(tc, in.conn, false); err != nil {
 		return err
 	}
-	in.reader = newReader(in.layer, wideBuffer)
+	in.reader = newReader(in.layer, wideBuffer, in.idle)
 	if err := in.reader.next(&in.now); err != nil {
 		return err
 	}
@@ -87,40 +96,56 @@ func (in *incoming) begin(tc *tls.Conn) error {
 	return in.conn.SetDeadline(time.Time{})
 }
 
-// tell tells the member what is held whenever that changes.
+// tell tells the member what is held when that changed, unless the reader does.
 func (in *incoming) tell(stop chan struct{}) {
-	m := in.mesh
-	var told hold
-	var list net.Buffers
-	store := make([][]byte, 1)
-	scratch := make([]byte, 0, recordLen+sealLen)
-	var r record
+	for in.say() == nil {
+		select {
+		case <-in.wake:
+		case <-stop:
+			return
+		}
+	}
+	in.conn.Close()
+}
+
+// say tells the member what is new, the newest of it only.
+func (in *incoming) say() error {
+	in.telling.Lock()
+	defer in.telling.Unlock()
 	for {
-		m.mu.Lock()
+		in.mesh.mu.Lock()
 		h, progress := in.peer.hold, in.progress
 		in.progress = false
-		m.mu.Unlock()
+		in.mesh.mu.Unlock()
+		r := record{}
 		switch {
-		case h != told && h.view != (offload.View{}):
+		case h != in.told && h.view != (offload.View{}):
 			r = record{kind: kindHold, view: h.view, seq: h.seq, credit: h.credit}
 		case progress:
 			r = record{kind: kindProgress}
 		default:
-			select {
-			case <-in.wake:
-				continue
-			case <-stop:
-				return
-			}
+			return nil
 		}
-		told = h
-		store[0] = in.layer.out.append(scratch, &r)
-		list = store
-		if in.layer.write(&list) != nil {
-			in.conn.Close()
-			return
+		in.told = h
+		in.store[0] = in.layer.out.append(in.scratch[:0], &r)
+		in.list = in.store[:]
+		if err := in.layer.write(&in.list); err != nil {
+			return err
 		}
 	}
+}
+
+// idle tells what is held of messages that came together.
+func (in *incoming) idle() error {
+	in.unsaid = 0
+	in.mesh.mu.Lock()
+	was := in.reading
+	in.reading = false
+	in.mesh.mu.Unlock()
+	if !was {
+		return nil
+	}
+	return in.say()
 }
 
 // errCut is for what no member of ours does.
@@ -149,6 +174,10 @@ func (in *incoming) read() error {
 		}
 	}
 }
+
+// sayBytes is how much may come at once before the member is told what is held of
+// it, much less than what it may have on its way.
+const sayBytes = 512 << 10
 
 // maxChunk is the longest chunk that is taken; ours are shorter.
 const maxChunk = 1 << 20
@@ -180,14 +209,16 @@ func (in *incoming) chunk() error {
 	}
 	if in.at += r.length; in.at == r.size {
 		in.arrived()
+		if in.unsaid += r.size; in.unsaid >= sayBytes {
+			return in.idle()
+		}
 		return nil
 	}
 	if now := time.Now(); now.Sub(in.sign) > progressPause {
 		in.sign = now
 		in.mesh.mu.Lock()
-		in.progress = true
+		in.progress, in.reading = true, true
 		in.mesh.mu.Unlock()
-		poke(in.wake)
 	}
 	return nil
 }
@@ -238,6 +269,7 @@ func (in *incoming) arrived() {
 	m.mu.Lock()
 	ok := r.view == m.view && p.in == in
 	if ok {
+		in.reading = true
 		p.got = r.seq
 		p.taken += uint64(r.size)
 	}

@@ -310,7 +310,7 @@ func (m *Mesh) Hold(to offload.Member, v offload.View, seq, credit uint64) {
 		return
 	}
 	p.hold = hold{v, seq, credit}
-	if p.in != nil {
+	if p.in != nil && !p.in.reading {
 		poke(p.in.wake)
 	}
 }

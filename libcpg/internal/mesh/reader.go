@@ -1,19 +1,77 @@
 package mesh
 
-import "io"
+import (
+	"io"
+	"syscall"
+)
 
 // A reader reads a connection's records through a buffer, and long bytes past it,
 // where they belong.
 type reader struct {
-	conn   io.Reader
 	layer  *layer
 	buf    []byte
 	r, w   int
-	narrow bool // long bytes came last: more of them follow the next record
+	narrow bool         // long bytes came last: more of them follow the next record
+	idle   func() error // called when nothing is here and it is to be waited for
+
+	conn io.Reader
+	raw  syscall.RawConn // conn's, nil if it has none
+	try  func(fd uintptr) bool
+
+	// Of the present read.
+	into []byte
+	n    int
+	err  error
+	wait bool // for the connection; otherwise it is only looked at
 }
 
-func newReader(l *layer, size int) *reader {
-	return &reader{conn: l.conn, layer: l, buf: make([]byte, size)}
+// newReader makes a reader. What idle is called for is best said then: it costs as
+// much as to read, and while more is here, there will be more to say.
+func newReader(l *layer, size int, idle func() error) *reader {
+	r := &reader{conn: l.conn, layer: l, buf: make([]byte, size), idle: idle}
+	if c, ok := l.conn.(syscall.Conn); ok {
+		r.raw, _ = c.SyscallConn()
+		r.try = r.tryRead
+	}
+	return r
+}
+
+// Read reads what there is, at least a byte.
+func (r *reader) Read(b []byte) (int, error) {
+	if r.raw == nil {
+		if err := r.idle(); err != nil {
+			return 0, err
+		}
+		return r.conn.Read(b)
+	}
+	r.into, r.wait = b, false
+	err := r.raw.Read(r.try)
+	if err == nil && r.err == syscall.EAGAIN {
+		if err = r.idle(); err == nil {
+			r.wait = true
+			err = r.raw.Read(r.try)
+		}
+	}
+	if r.into = nil; err != nil {
+		return 0, err
+	}
+	return r.n, r.err
+}
+
+// tryRead reports whether the read is done; if not, the connection is waited for.
+// It must not wait for anything itself: Close waits for it.
+func (r *reader) tryRead(fd uintptr) bool {
+	r.n, r.err = syscall.Read(int(fd), r.into)
+	for r.err == syscall.EINTR {
+		r.n, r.err = syscall.Read(int(fd), r.into)
+	}
+	switch {
+	case r.err == syscall.EAGAIN:
+		return !r.wait
+	case r.err == nil && r.n == 0:
+		r.err = io.EOF
+	}
+	return true
 }
 
 // direct is from how many bytes on they are not buffered.
@@ -43,7 +101,7 @@ func (r *reader) fill(n int) error {
 	if r.narrow {
 		end = r.r + n
 	}
-	m, err := io.ReadAtLeast(r.conn, r.buf[r.w:end], r.r+n-r.w)
+	m, err := io.ReadAtLeast(r, r.buf[r.w:end], r.r+n-r.w)
 	r.w += m
 	return err
 }
@@ -56,7 +114,7 @@ func (r *reader) full(b []byte) error {
 		r.r += n
 		b = b[n:]
 		if len(b) >= direct {
-			_, err := io.ReadFull(r.conn, b)
+			_, err := io.ReadFull(r, b)
 			return err
 		}
 		if err := r.fill(min(len(b), 1)); err != nil {

@@ -94,7 +94,7 @@ func FuzzIncoming(f *testing.F) {
 		p := &peer{mesh: m, hold: hold{view(5), 0, 1000}}
 		conn := &stream{r: bytes.NewReader(b)}
 		in := &incoming{mesh: m, peer: p, conn: conn, layer: &layer{conn: conn}, wake: make(chan struct{}, 1)}
-		in.reader = newReader(in.layer, 100)
+		in.reader = newReader(in.layer, 100, func() error { return nil })
 		p.in = in
 		if in.read() == nil {
 			t.Error("ended without an error")

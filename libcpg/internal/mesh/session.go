@@ -10,8 +10,8 @@ import (
 // A session is a connection to a member as long as it lasts: messages go there,
 // and it tells what it holds.
 //
-// Three goroutines: run tells the handler, in order and only the newest; write
-// seals and writes what is queued; read takes what the member tells.
+// Three goroutines: read takes what the member tells and tells the handler, only the
+// newest; run does when a view began, write seals and writes what is queued.
 type session struct {
 	mesh   *Mesh
 	peer   *peer
@@ -20,6 +20,8 @@ type session struct {
 	work   chan struct{} // something is to be written
 	dead   chan struct{} // closed when the connection broke
 	once   sync.Once
+
+	telling sync.Mutex // whoever has it tells the handler: in order
 
 	// The mesh's lock's.
 	hold, told hold         // the member's newest, and what the handler was told
@@ -86,6 +88,8 @@ func (s *session) run() {
 // they are transmitted from there. None can be from before: the last session's Down
 // has returned.
 func (s *session) tell() {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	m, p := s.mesh, s.peer
 	m.mu.Lock()
 	v, h := m.view, s.hold
@@ -123,7 +127,14 @@ func (s *session) fail() {
 // read takes what the member tells.
 func (s *session) read() {
 	defer s.fail()
-	r := newReader(s.layer, narrowBuffer)
+	news := false
+	r := newReader(s.layer, narrowBuffer, func() error {
+		if news {
+			news = false
+			s.tell()
+		}
+		return nil
+	})
 	var rec record
 	for {
 		if r.next(&rec) != nil {
@@ -142,7 +153,7 @@ func (s *session) read() {
 			s.mesh.counts.cut.Add(1)
 			return
 		}
-		poke(s.notify)
+		news = true
 	}
 }
 

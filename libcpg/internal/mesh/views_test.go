@@ -172,8 +172,11 @@ func TestReconnect(t *testing.T) {
 	if n := len(b.sender(a.id).seqs); n != count {
 		t.Errorf("%d messages arrived, want %d", n, count)
 	}
+	a.mu.Lock()
+	events := slices.Clone(a.events)
+	a.mu.Unlock()
 	ups, downs := 0, 0
-	for i, e := range a.events {
+	for i, e := range events {
 		if e.kind == "up" {
 			ups++
 		} else {
