@@ -21,6 +21,9 @@ const (
 	runtimeName = "runtime.config."
 )
 
+// DefaultSeqUnchanged is seqno_unchanged_const if nobody chose another.
+const DefaultSeqUnchanged = 30
+
 // timers are the totem layer's numbers as used, in the reference's units
 // (milliseconds unless the configuration says seconds or counts).
 type timers struct {
@@ -62,7 +65,7 @@ func (t *totem) readTimers() {
 	v.merge = t.timer("totem.merge", 200)
 	v.downcheck = t.timer("totem.downcheck", 1000)
 	v.failToReceive = t.timer("totem.fail_recv_const", 2500)
-	v.seqUnchanged = t.timer("totem.seqno_unchanged_const", 30)
+	v.seqUnchanged = t.timer("totem.seqno_unchanged_const", DefaultSeqUnchanged)
 	v.sendJoin = t.counter("totem.send_join", 0)
 	v.heartbeatFailures = t.counter("totem.heartbeat_failures_allowed", 0)
 	v.compressionThreshold = t.counter("totem.knet_compression_threshold", 0)

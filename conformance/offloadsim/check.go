@@ -246,7 +246,8 @@ func isRing(e entry) bool { return e.ring != totem.RingID{} }
 // same: the same messages, changes and rings in the same order. It ends
 // differently only for one that ends, which may not have been told all yet, and for
 // two that the ring separates: what each was told behind the last ring that both were
-// in is its own part's affair.
+// in is its own part's affair, be it that they met. If both end, and one with its
+// daemon, the other may not have been told that they were separated.
 func checkSynchrony(p, q *process) error {
 	ps, qs := p.eras(), q.eras()
 	for i := range ps {
@@ -261,6 +262,7 @@ func checkSynchrony(p, q *process) error {
 		if j < len(qs)-1 {
 			b = qs[j].cutShort(b)
 		}
+		a, b = align(a, b)
 		for k := range min(len(a), len(b)) {
 			if err := compare(p, q, &a[k], &b[k]); err != nil {
 				return err
@@ -273,13 +275,40 @@ func checkSynchrony(p, q *process) error {
 	return nil
 }
 
+// moot stretches began and ended in one part of a ring that broke.
+func (s *stretch) moot() bool { return s.cut && !slices.ContainsFunc(s.told, isRing) }
+
+// align leaves out moot stretches of one that the other did not see.
+func align(a, b []stretch) (x, y []stretch) {
+	for len(a) > 0 && len(b) > 0 {
+		p, q := a[0].told[0].change, b[0].told[0].change
+		switch met := p.why == q.why && sameMembers(p.members, q.members); {
+		case !met && a[0].moot():
+			a = a[1:]
+		case !met && b[0].moot():
+			b = b[1:]
+		default:
+			x, y = append(x, a[0]), append(y, b[0])
+			a, b = a[1:], b[1:]
+		}
+	}
+	seen := func(s stretch) bool { return !s.moot() }
+	if i := slices.IndexFunc(a, seen); i >= 0 {
+		x = append(x, a[i:]...)
+	}
+	if i := slices.IndexFunc(b, seen); i >= 0 {
+		y = append(y, b[i:]...)
+	}
+	return x, y
+}
+
 func compare(p, q *process, a, b *stretch) error {
 	if !sameMembers(a.told[0].change.members, b.told[0].change.members) {
 		return fmt.Errorf("%s: %v, at %s %v", p.name(), &a.told[0], q.name(), &b.told[0])
 	}
 	a.told, b.told = a.begin(b), b.begin(a)
 	n := min(len(a.told), len(b.told))
-	if a.cut || b.cut {
+	if a.cut || b.cut || p.dead && q.dead && (p.orphan || q.orphan) {
 		n = lastRing(a.told, b.told)
 	} else if len(a.told) < len(b.told) && !p.dead || len(b.told) < len(a.told) && !q.dead {
 		n = max(len(a.told), len(b.told))

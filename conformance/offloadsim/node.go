@@ -108,7 +108,7 @@ func (n *node) kill(host bool) {
 	conns := n.conns
 	n.conns, n.waiting = nil, 0
 	for _, c := range conns {
-		c.closed = true
+		c.closed, c.p.orphan = true, true
 		if host {
 			c.p.die("its host was killed")
 		} else {

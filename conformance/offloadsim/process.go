@@ -20,6 +20,7 @@ type process struct {
 	lib   *library
 
 	dead    bool
+	orphan  bool          // its daemon ended before it
 	stopped time.Duration // until then
 	due     time.Duration // when run is called next
 	doom    *doom

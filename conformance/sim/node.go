@@ -233,6 +233,7 @@ func (l *life) syncDone() {
 	l.syncing = false
 	l.assembler = &l.normal
 	l.engine.SyncDone(l.w.now, &l.out)
+	l.w.restEarly(l)
 }
 
 // inService reports whether the node is in a ring and synchronised.

@@ -17,6 +17,7 @@ type plan struct {
 	think time.Duration // mean time between a node's messages
 	large bool          // some messages are long
 	fault time.Duration // mean time between faults
+	early bool          // tokens rest early
 }
 
 // weather is how the network behaves between two nodes.
@@ -48,6 +49,7 @@ func makePlan(r *rand.Rand) plan {
 		p.think = time.Duration(2+r.IntN(10)) * time.Millisecond
 	}
 	p.cfg = drawConfig(r)
+	p.early = r.IntN(2) == 0
 	return p
 }
 

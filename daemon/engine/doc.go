@@ -52,6 +52,9 @@
 //     others do not (see startOver).
 //   - In recovery a message that somebody has sent again already is not sent once
 //     more; in the reference every holder sends every message.
+//   - If all members agreed on it (RestEarly), the token rests once nothing is
+//     left to do. Then the representative goes on with its visit when it has work;
+//     others ask for the token as ever, and again if it does not come.
 //   - Messages and merge announcements from a ring that their sender, a member of
 //     this one, has left for it are dropped as late; the reference gathers. (It
 //     has the same rule for joins.)

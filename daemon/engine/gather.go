@@ -50,7 +50,7 @@ func (g *gather) full(more ...[]totem.NodeID) bool {
 func (e *Engine) enterGather(why GatherReason, out *Output) {
 	e.token.discard = true
 	e.token.originated = false
-	e.token.held = false
+	e.token.held, e.token.early = false, false
 	e.gather.proc = merge(e.gather.proc, []totem.NodeID{e.cfg.Node})
 	e.state = StateGather
 	e.stats.GatherEntered++
@@ -58,7 +58,7 @@ func (e *Engine) enterGather(why GatherReason, out *Output) {
 		e.stats.ContinuousGather++
 	}
 	out.trace(StateEntered{State: StateGather, Reason: why, Ring: e.ring})
-	e.timers.stop(timerToken, timerWarning, timerRetransmit, timerHold, timerMerge, timerHeartbeat)
+	e.timers.stop(timerToken, timerWarning, timerRetransmit, timerHold, timerMerge, timerHeartbeat, timerResume, timerCancel)
 	e.sendJoin(out)
 	e.arm(timerJoin, e.cfg.Join)
 	e.arm(timerConsensus, e.cfg.Consensus)

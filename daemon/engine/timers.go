@@ -22,6 +22,8 @@ const (
 	timerConsensus               // candidates had their time
 	timerMerge                   // the ring was idle: announce it
 	timerHeartbeat               // heartbeats were missed
+	timerResume                  // work for a token that rests here
+	timerCancel                  // work, and the token did not come
 	timerPause                   // proof that this process is being run
 	numTimers
 )
@@ -94,6 +96,10 @@ func (e *Engine) fire(w timer, out *Output) {
 		e.consensusTimeout(out)
 	case timerMerge:
 		e.announce(out)
+	case timerResume:
+		e.resume(out)
+	case timerCancel:
+		e.cancelAgain(out)
 	case timerPause:
 		e.proveAlive()
 	}

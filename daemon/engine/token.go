@@ -14,11 +14,15 @@ type tokenState struct {
 	discard    bool // no tokens count until recovery (orf_token_discard)
 	originated bool // the representative has started the ring's token
 	held       bool // the ring is idle: the representative keeps the token (my_token_held)
+	early      bool // it does so as soon as nothing is left to do
+	resting    bool // it has: kept is with nobody else
 
 	lastTokenSeq totem.Seq // of the last token accepted (my_token_seq)
 	lastSeq      totem.Seq // sequence number of the last token seen (my_last_seq)
 	lastARU      totem.Seq // aru it came with (my_last_aru)
 	unchanged    int       // tokens in a row without a new message (my_seq_unchanged)
+	visitSeq     totem.Seq // sequence number of the last token visited
+	idle         int       // visits in a row without a new message; unchanged counts repeated tokens too
 	aruCount     int       // visits in a row without progress (my_aru_count)
 }
 
@@ -72,6 +76,11 @@ func before(members []totem.NodeID, n totem.NodeID) totem.NodeID {
 // is passed on: a held one is let go while messages are missing.
 func (e *Engine) visit(t *totem.Token, forward bool, out *Output) bool {
 	q := e.current()
+	if e.token.idle++; t.Seq != e.token.visitSeq {
+		e.token.idle = 0
+	}
+	e.token.visitSeq = t.Seq
+	settled := t.ARU == t.Seq && len(t.Retransmits) == 0 // as all others left it
 	if e.state == StateOperational {
 		e.settled = true
 		e.free(t.ARU) // 5
@@ -79,6 +88,7 @@ func (e *Engine) visit(t *totem.Token, forward bool, out *Output) bool {
 	e.sendQueue().flush() // 8
 	e.flow.backlog = e.backlog()
 	e.stats.LastToken = e.now
+	e.timers.stop(timerCancel, timerResume)
 	e.tokenTimes.received(e.now, e.flow.backlog)
 
 	lastARU := e.token.lastARU // 9
@@ -96,6 +106,7 @@ func (e *Engine) visit(t *totem.Token, forward bool, out *Output) bool {
 	q.assigned = t.Seq
 	e.flow.update(t, resent+sent)   // 15
 	updateARU(t, q.aru, e.cfg.Node) // 16
+	forward = e.restsNow(forward, settled && t.Backlog == 0, resent+sent)
 	if t.ARU == lastARU && t.ARUAddr != 0 {
 		e.token.aruCount++ // 17
 	} else {
@@ -154,7 +165,9 @@ func (e *Engine) passOn(t *totem.Token, forward bool, out *Output) {
 	t.Target = e.commit.target
 	e.keepToken(e.encode(t))
 	if forward {
-		e.unicast(e.commit.target, e.token.kept, out)
+		e.sendKept(out)
+	} else {
+		e.token.resting = true
 	}
 }
 
@@ -182,6 +195,13 @@ func (e *Engine) keepToken(packet []byte) {
 		e.pool.retire(e.token.kept)
 	}
 	e.token.kept = append(e.pool.get(len(packet)), packet...)
+	e.token.resting = false
+}
+
+// sendKept sends the token that is kept, for the first time or again.
+func (e *Engine) sendKept(out *Output) {
+	e.token.resting = false
+	e.unicast(e.commit.target, e.token.kept, out)
 }
 
 // resendToken sends the last token again, of either kind: nothing has come
@@ -189,7 +209,7 @@ func (e *Engine) keepToken(packet []byte) {
 func (e *Engine) resendToken(out *Output) {
 	switch e.state {
 	case StateOperational, StateCommit, StateRecovery:
-		e.unicast(e.commit.target, e.token.kept, out)
+		e.sendKept(out)
 		e.arm(timerRetransmit, e.cfg.TokenRetransmit)
 	}
 }

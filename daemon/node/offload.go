@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"cpgol/compat/conf"
 	"cpgol/daemon/cpg"
 	"cpgol/daemon/offload"
 	"cpgol/daemon/service"
@@ -62,6 +63,17 @@ func (o *orders) MulticastOffload(msg []byte) error {
 }
 
 func (o *orders) SyncInProgress() bool { return o.n.SyncInProgress() }
+
+func (o *orders) RingMembers() []totem.NodeID { return o.n.engine.Members() }
+
+// RestEarly leaves a representative alone whose administrator chose when its token
+// is held.
+func (o *orders) RestEarly() {
+	rep := o.n.engine.Ring().Rep == o.Self()
+	if !rep || o.n.cfg.Totem.SeqUnchanged == conf.DefaultSeqUnchanged {
+		o.n.engine.RestEarly()
+	}
+}
 
 // Addresses are this node's own on the ring's links.
 func (o *orders) Addresses() (all []netip.Addr) {

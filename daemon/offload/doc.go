@@ -25,5 +25,8 @@
 // over; their processes have no endpoint, so a group with one of them is not
 // offloaded.
 //
+// Beside that the nodes tell each other that they are ours. In a ring without others
+// the token rests as soon as nothing is left to do (presence.go).
+//
 // A [Service] keeps no clock and no socket; it belongs to the node's loop.
 package offload

@@ -36,6 +36,9 @@ type ring struct {
 	nodes []*node
 	order []sent
 	seq   uint64
+
+	members []totem.NodeID // nil: nobody is asked
+	resting []totem.NodeID // for whom the token may rest early, as they were told
 }
 
 type sent struct {
@@ -68,6 +71,7 @@ func newRing(n int) *ring {
 		n := &node{id: id + 1, ring: r, members: map[exec.GroupName][]offload.Member{}}
 		n.Service = New(n, n, true)
 		r.nodes = append(r.nodes, n)
+		r.members = append(r.members, n.id)
 	}
 	r.form()
 	return r
@@ -75,6 +79,7 @@ func newRing(n int) *ring {
 
 func (r *ring) form() {
 	r.seq++
+	r.resting = nil
 	for _, n := range r.nodes {
 		n.NewRing(totem.RingID{Rep: 1, Seq: r.seq})
 	}
@@ -110,8 +115,10 @@ func (n *node) MulticastOffload(msg []byte) error {
 	n.ring.order = append(n.ring.order, sent{n.id, slices.Clone(msg)})
 	return nil
 }
-func (n *node) SyncInProgress() bool    { return n.syncing }
-func (n *node) Addresses() []netip.Addr { return []netip.Addr{netip.MustParseAddr("192.0.2.1")} }
+func (n *node) RingMembers() []totem.NodeID { return n.ring.members }
+func (n *node) RestEarly()                  { n.ring.resting = append(n.ring.resting, n.id) }
+func (n *node) SyncInProgress() bool        { return n.syncing }
+func (n *node) Addresses() []netip.Addr     { return []netip.Addr{netip.MustParseAddr("192.0.2.1")} }
 func (n *node) Certificate(key []byte, group exec.GroupName, pid uint32) (cert, root []byte, err error) {
 	return fmt.Appendf(nil, "%d/%d/%v/%x", n.id, pid, group, key[0]), []byte("root"), nil
 }
@@ -372,8 +379,8 @@ func TestTooMuch(t *testing.T) {
 }
 
 // TestSynchronisation: what was submitted when a synchronisation begins is not
-// sent in it, where it would overtake what its sender said before in the ring.
-// Announcements are.
+// sent in it, where it would overtake what its sender said before in the ring, or
+// be in the middle of it. Announcements wait for its end.
 func TestSynchronisation(t *testing.T) {
 	r := newRing(1)
 	a := r.join(1, 10, "g", true)
@@ -386,6 +393,13 @@ func TestSynchronisation(t *testing.T) {
 	a.submit(view, 2, 1)
 	n.full, n.syncing = false, true
 	a.announce(1)
+	if len(n.ring.order) != 0 {
+		t.Fatalf("%d messages sent", len(n.ring.order))
+	}
+	n.syncing = false
+	for _, f := range n.timers {
+		f()
+	}
 	if len(n.ring.order) != 1 {
 		t.Fatalf("%d messages sent, want the announcement", len(n.ring.order))
 	}

@@ -25,6 +25,10 @@ type Host interface {
 	// SyncInProgress reports whether a synchronisation runs: what is queued
 	// meanwhile overtakes what was queued before.
 	SyncInProgress() bool
+	// RingMembers are the nodes of the present ring.
+	RingMembers() []totem.NodeID
+	// RestEarly lets the ring's token rest as soon as nothing is left to do.
+	RestEarly()
 	// Addresses are those of the ring that local processes may listen on.
 	Addresses() []netip.Addr
 	// Certificate issues a certificate for a process's public key, and returns
@@ -52,10 +56,11 @@ type Service struct {
 	cpg     Groups
 	allowed bool
 
-	ring    totem.RingID
-	epoch   uint64 // counts, since the ring formed, what ends views
-	groups  map[exec.GroupName]*group
-	clients map[service.Conn]*client
+	ring     totem.RingID
+	presence presence
+	epoch    uint64 // counts, since the ring formed, what ends views
+	groups   map[exec.GroupName]*group
+	clients  map[service.Conn]*client
 
 	batch  []byte // an Order that is being filled
 	count  int    // its entries
@@ -277,13 +282,16 @@ func (s *Service) send(m unsent) {
 	s.resend()
 }
 
-// resend sends what waits. An order is given up if a synchronisation runs: it
-// would overtake what its sender said in the ring before, and the view is over
-// when that is through; until then all behind it are given up too.
+// resend sends what waits, but nothing while a synchronisation runs. It would travel
+// with the synchronisation's messages and perhaps come behind them, in the
+// middle of a message that this node had begun to send before, which would be
+// lost to all. An order is given up then: the view is over when that is through.
 func (s *Service) resend() {
+	syncing := s.host.SyncInProgress()
 	for len(s.unsent) > 0 {
 		m := &s.unsent[0]
-		if !(m.order && s.host.SyncInProgress()) && s.host.MulticastOffload(m.msg) != nil {
+		given := syncing && m.order
+		if !given && (syncing || s.host.MulticastOffload(m.msg) != nil) {
 			if !s.retry {
 				s.retry = true
 				s.host.After(retryAfter, func() {

@@ -60,6 +60,7 @@ func (s *Service) NewRing(ring totem.RingID) {
 			s.sendAnnounce(name, pid, s.clients[c].endpoint)
 		}
 	}
+	s.formed()
 }
 
 // Renew has every library ask for a new certificate and announce itself again.
@@ -81,6 +82,11 @@ func (s *Service) Deliver(from totem.NodeID, msg []byte) {
 		var m offload.Announce
 		if _, err = m.Decode(msg); err == nil {
 			s.announced(from, &m)
+		}
+	case err == nil && kind == offload.KindPresent:
+		var m offload.Present
+		if _, err = m.Decode(msg); err == nil {
+			s.present(from, &m)
 		}
 	case err == nil && kind == offload.KindSuspend:
 		var m offload.Suspend

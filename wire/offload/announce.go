@@ -91,6 +91,44 @@ func (m *Suspend) Append(b []byte) []byte {
 	return le.AppendUint64(b, uint64(m.Member.Node))
 }
 
+// A Present says that the sending node is one of ours, in a ring: first that it is
+// there, and then, once all are, that it expects the token to rest early.
+//
+//	header 16 | ring node 4 | step 4 | ring seq 8
+type Present struct {
+	Ring totem.RingID
+	Step uint32
+}
+
+// The steps.
+const (
+	StepHere    = 1
+	StepExpects = 2
+)
+
+const presentLen = HeaderLen + 16
+
+// Decode reads the message.
+func (m *Present) Decode(b []byte) (n int, err error) {
+	if b, err = cut(b, KindPresent, "present", presentLen); err != nil {
+		return 0, err
+	}
+	if len(b) != presentLen {
+		return 0, lengthError("present", presentLen, len(b))
+	}
+	m.Ring = totem.RingID{Rep: totem.NodeID(le.Uint32(b[HeaderLen:])), Seq: le.Uint64(b[HeaderLen+8:])}
+	m.Step = le.Uint32(b[HeaderLen+4:])
+	return len(b), nil
+}
+
+// Append appends the message.
+func (m *Present) Append(b []byte) []byte {
+	b = appendHeader(b, KindPresent, presentLen)
+	b = le.AppendUint32(b, uint32(m.Ring.Rep))
+	b = le.AppendUint32(b, m.Step)
+	return le.AppendUint64(b, m.Ring.Seq)
+}
+
 // cutGroup reads a name whose padding is zero.
 func cutGroup(g *exec.GroupName, b []byte) error {
 	if _, err := g.Decode(b); err != nil {

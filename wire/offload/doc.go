@@ -1,9 +1,10 @@
-// Package offload encodes what our daemons say to each other about offloaded
+// Package offload encodes what our daemons say to each other, most of it about offloaded
 // messages, in a process group of their own, "cpgol", which the reference's
 // daemons are not in and pass over (totempg.c:group_matches).
 //
 //	Announce  an endpoint: where a process takes payloads, and its public key
 //	Suspend   an endpoint that does not answer
+//	Present   a node of ours is in the ring
 //	Order     places in the ring's order for messages whose bytes are held
 //
 // Every message begins with
@@ -44,6 +45,7 @@ const (
 	KindAnnounce MessageKind = 1
 	KindSuspend  MessageKind = 2
 	KindOrder    MessageKind = 3
+	KindPresent  MessageKind = 4
 )
 
 // ErrUnknown says that a message is of a version or kind that is not known here.
@@ -71,7 +73,7 @@ func Kind(b []byte) (MessageKind, error) {
 	if len(b) < HeaderLen {
 		return 0, lengthError("message", len(b), HeaderLen)
 	}
-	if le.Uint32(b) != magic || b[4] != Version || b[5] < byte(KindAnnounce) || b[5] > byte(KindOrder) {
+	if le.Uint32(b) != magic || b[4] != Version || b[5] < byte(KindAnnounce) || b[5] > byte(KindPresent) {
 		return 0, ErrUnknown
 	}
 	if size := int(int32(le.Uint32(b[8:]))); size < HeaderLen || size > len(b) {

@@ -51,6 +51,8 @@ var samples = []struct {
 		e1 76 00 00  03 00 00 00  07 00 00 00 00 00 00 00  05 00 00 00 00 00 00 00  02 00  00 00  00 00 00 00  67 31 00 00 00 00 00 00
 		e1 76 00 00  02 00 00 00  07 00 00 00 00 00 00 00  08 00 00 00 00 00 00 00  02 00  01 00  0a 00 00 00  67 31 00 00 00 00 00 00
 		02 00 00 00 68 69  00 00 00 00  00 00 00 00 00 00`, nil},
+	{"present", `63 70 67 4f 01 04 00 00  20 00 00 00 00 00 00 00
+		01 00 00 00  02 00 00 00  0d 00 00 00 00 00 00 00`, &Present{totem.RingID{Rep: 1, Seq: 13}, StepExpects}},
 }
 
 // TestSamples: each decodes to what it says, comes out as it went in, and none of
@@ -82,6 +84,8 @@ func newOf(b []byte) codec {
 		return new(Announce)
 	case byte(KindSuspend):
 		return new(Suspend)
+	case byte(KindPresent):
+		return new(Present)
 	}
 	return new(Order)
 }
