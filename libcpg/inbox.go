@@ -62,7 +62,9 @@ func (c *Conn) take(b []byte) error {
 		if _, err := m.Decode(b); err != nil {
 			return err
 		}
-		c.inbox.push(item{kind: Message, from: Member{Node: m.Node, PID: m.PID}, data: m.Message})
+		from := Member{Node: m.Node, PID: m.PID}
+		c.off.came(from)
+		c.inbox.push(item{kind: Message, from: from, data: m.Message})
 	case abi.CPGPartialEvent:
 		return c.takePart(b)
 	case abi.CPGChangeEvent:
@@ -115,6 +117,7 @@ func (c *Conn) takePart(b []byte) error {
 	if len(so) != int(m.Total) {
 		return nil // a part of it was not for us either
 	}
+	c.off.came(from)
 	c.inbox.push(item{kind: Message, from: from, data: so})
 	return nil
 }

@@ -87,7 +87,7 @@ func (o *offloader) inside() {
 	}
 	l := &link{o: o, core: core.New(o.c.Self(), core.Defaults)}
 	var err error
-	if l.mesh, err = mesh.New(mesh.Options{Self: o.c.Self(), Group: o.c.group, Listen: o.addresses, Handler: l}); err != nil {
+	if l.mesh, err = mesh.New(mesh.Options{Self: o.c.Self(), Group: o.c.group, Listen: o.addresses, Handler: l, Overhead: core.Defaults.Overhead}); err != nil {
 		return // without endpoint: the group stays in the ring
 	}
 	o.link = l
@@ -150,31 +150,12 @@ func (o *offloader) take(id int32, b []byte) error {
 		if _, err := m.Decode(b); err != nil {
 			return err
 		}
-		if m.Messages == nil {
-			l.core.Ordered(o.now(), m.View, m.From, m.First, m.Count, &l.out)
-		} else {
-			l.inline(m)
-		}
+		l.core.Ordered(o.now(), m.View, m.From, m.First, m.Count, &l.out)
 	case abi.OffloadRenewEvent:
 		go o.announce(l)
 	}
 	l.perform()
 	return nil
-}
-
-func (l *link) inline(m *abi.OffloadOrdered) {
-	seq := m.First
-	for text := range m.Messages.All() {
-		if m.From == l.o.c.Self() {
-			l.core.OrderedInline(l.o.now(), m.View, m.From, seq, nil, &l.out)
-		} else {
-			b := mesh.Get(len(text))
-			copy(b.Bytes(), text)
-			l.core.OrderedInline(l.o.now(), m.View, m.From, seq, b, &l.out)
-		}
-		seq++
-	}
-	m.Messages = nil
 }
 
 // left takes processes out of the group.
@@ -211,6 +192,20 @@ func (o *offloader) giveBack() {
 // direct reports whether a message goes into the ring without the core's help.
 func (o *offloader) direct(size int) bool {
 	return o == nil || o.link == nil || !o.link.ringing && o.link.core.Direct(size)
+}
+
+// sent says that a message went into the ring without the core's help.
+func (o *offloader) sent() {
+	if o != nil && o.link != nil {
+		o.link.core.DirectSent()
+	}
+}
+
+// came says that a message came from the ring.
+func (o *offloader) came(from Member) {
+	if o != nil && o.link != nil && from == o.c.Self() {
+		o.link.core.RingDelivered()
+	}
 }
 
 // send gives the core a message.
@@ -259,8 +254,6 @@ func (l *link) effect(e *core.Effect) {
 		l.mesh.Hold(e.Peer, e.View, e.Seq, e.Credit)
 	case core.Submit:
 		o.submit(&abi.OffloadSubmit{View: e.View, First: e.Seq, Count: e.Count})
-	case core.SubmitInline:
-		o.submit(&abi.OffloadSubmit{View: e.View, First: e.Seq, Count: 1, Messages: offload.Messages{}.Add(e.Payload.(*mesh.Buffer).Bytes())})
 	case core.Release:
 		b := e.Payload.(*mesh.Buffer)
 		o.c.inbox.push(item{kind: Message, from: e.From, data: b.Bytes(), payload: b})

@@ -81,10 +81,21 @@ func (c *Conn) trySend(ctx context.Context, parts [][]byte) error {
 		return c.off.send(parts, size)
 	case size <= MaxAtomic:
 		defer c.mu.Unlock()
-		return c.mcast(parts, size)
+		err := c.mcast(parts, size)
+		if err == nil {
+			c.off.sent()
+		}
+		return err
 	}
+	c.off.sent()
 	c.mu.Unlock()
-	return c.mcastLong(ctx, parts)
+	err := c.mcastLong(ctx, parts)
+	if err != nil {
+		c.mu.Lock()
+		c.off.came(c.Self())
+		c.mu.Unlock()
+	}
+	return err
 }
 
 // mcast sends a message in the ring (cpg_mcast_joined). c.mu is held.

@@ -147,8 +147,6 @@ var codecs = []struct {
 		h16(66, 16+104+24) + endpoint},
 	{"offload submit", func() codec { return new(OffloadSubmit) },
 		h16(67, 56) + view + "0900000000000000 03000000 00000000"},
-	{"offload submit inline", func() codec { return new(OffloadSubmit) },
-		h16(67, 66) + view + "0900000000000000 02000000 01000000 00000000 02000000 6869"},
 	{"offload suspend", func() codec { return new(OffloadSuspend) },
 		h16(68, 48) + view + "02000000 e1760000"},
 	{"offload view", func() codec { return new(OffloadView) },
@@ -159,8 +157,6 @@ var codecs = []struct {
 		h24(97, 72, 1) + view + "02000000 e1760000 0900000000000000 03000000 00000000"},
 	{"offload status", func() codec { return new(OffloadStatus) },
 		h24(69, 32+152, 1) + "0100000000000000" + g1 + "02000000 03000000 02000000 e1760000"},
-	{"offload ordered inline", func() codec { return new(OffloadOrdered) },
-		h24(97, 78, 1) + view + "02000000 e1760000 0900000000000000 01000000 01000000 02000000 6869"},
 }
 
 // view is epoch 7 of ring 1.d, endpoint one with a single address.

@@ -194,15 +194,13 @@ func (m *OffloadAnnounce) Append(b []byte) []byte {
 
 // An OffloadSubmit asks for places in the order for Count messages of the
 // connection's, from number First on, which every other member of the view
-// holds; or, if Messages is not nil, for those that it brings along. It has no
-// response.
+// holds. It has no response.
 //
-//	header 16 | view 24 | first 8 | count 4 | inline 4 (0 or 1) | messages (package offload)
+//	header 16 | view 24 | first 8 | count 4 | 0 4
 type OffloadSubmit struct {
-	View     offload.View
-	First    uint64
-	Count    uint32
-	Messages offload.Messages // aliases the input
+	View  offload.View
+	First uint64
+	Count uint32
 }
 
 // Decode reads the request. It does not allocate.
@@ -211,37 +209,19 @@ func (m *OffloadSubmit) Decode(b []byte) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	m.View, m.First, m.Count = cutView(b[16:]), le.Uint64(b[40:]), le.Uint32(b[48:])
-	m.Messages = nil
-	count := 0
-	switch inline := le.Uint32(b[52:]); {
-	case inline == 1:
-		m.Messages = offload.Messages(b[OffloadSubmitLen:])
-		var ok bool
-		if count, ok = m.Messages.Check(); !ok || count != int(m.Count) {
-			return 0, fmt.Errorf("abi: offload submit: %d messages in %d bytes, want %d", count, len(b), m.Count)
-		}
-	case inline != 0:
-		return 0, fmt.Errorf("abi: offload submit: inline %d", inline)
-	}
-	if m.Count == 0 || m.Count > offload.MaxCount || m.First == 0 || m.First+uint64(m.Count) < m.First {
-		return 0, fmt.Errorf("abi: offload submit: %d messages from number %d on", m.Count, m.First)
+	m.View, m.First = cutView(b[16:]), le.Uint64(b[40:])
+	if m.Count, err = cutCount(b[48:], m.First); err != nil {
+		return 0, fmt.Errorf("abi: offload submit: %w", err)
 	}
 	return len(b), nil
 }
 
 // Append appends the request.
 func (m *OffloadSubmit) Append(b []byte) []byte {
-	b = AppendRequest(b, OffloadSubmitID, OffloadSubmitLen+len(m.Messages))
+	b = AppendRequest(b, OffloadSubmitID, OffloadSubmitLen)
 	b = appendView(b, m.View)
 	b = le.AppendUint64(b, m.First)
-	b = le.AppendUint32(b, m.Count)
-	inline := uint32(0)
-	if m.Messages != nil {
-		inline = 1
-	}
-	b = le.AppendUint32(b, inline)
-	return append(b, m.Messages...)
+	return le.AppendUint64(b, uint64(m.Count))
 }
 
 // An OffloadSuspend asks for the end of a view, as a member does not answer.
@@ -268,6 +248,15 @@ func (m *OffloadSuspend) Append(b []byte) []byte {
 	b = appendView(AppendRequest(b, OffloadSuspendID, OffloadSuspendLen), m.View)
 	b = le.AppendUint32(b, uint32(m.Member.Node))
 	return le.AppendUint32(b, m.Member.PID)
+}
+
+// cutCount reads a count of messages, of which the first has the number first.
+func cutCount(b []byte, first uint64) (uint32, error) {
+	count := le.Uint64(b)
+	if count == 0 || count > offload.MaxCount || first == 0 || first+count < first {
+		return 0, fmt.Errorf("%d messages from number %d on", count, first)
+	}
+	return uint32(count), nil
 }
 
 // A view: ring node 4 | pad 4 | ring seq 8 | epoch 8.

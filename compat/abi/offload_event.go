@@ -99,16 +99,15 @@ func (m *OffloadView) Append(b []byte) []byte {
 	return b
 }
 
-// An OffloadOrdered tells a group's member that messages of a process have their
-// place in the order here: those that it holds, or those that come along.
+// An OffloadOrdered tells a group's member that messages of a process, which it
+// holds, have their place in the order here.
 //
-//	header 24 | view 24 | node 4 | pid 4 | first 8 | count 4 | inline 4 (0 or 1) | messages
+//	header 24 | view 24 | node 4 | pid 4 | first 8 | count 4 | 0 4
 type OffloadOrdered struct {
-	View     offload.View
-	From     offload.Member
-	First    uint64
-	Count    uint32
-	Messages offload.Messages // aliases the input; nil: held
+	View  offload.View
+	From  offload.Member
+	First uint64
+	Count uint32
 }
 
 const offloadOrderedLen = ResponseLen + 48
@@ -121,33 +120,19 @@ func (m *OffloadOrdered) Decode(b []byte) (n int, err error) {
 	}
 	m.View = cutView(b[24:])
 	m.From = offload.Member{Node: totem.NodeID(le.Uint32(b[48:])), PID: le.Uint32(b[52:])}
-	m.First, m.Count = le.Uint64(b[56:]), le.Uint32(b[64:])
-	m.Messages = nil
-	if le.Uint32(b[68:]) != 0 {
-		m.Messages = offload.Messages(b[offloadOrderedLen:])
-		if count, ok := m.Messages.Check(); !ok || count != int(m.Count) {
-			return 0, fmt.Errorf("abi: offload ordered: %d messages in %d bytes, want %d", count, len(b), m.Count)
-		}
+	m.First = le.Uint64(b[56:])
+	if m.Count, err = cutCount(b[64:], m.First); err != nil {
+		return 0, fmt.Errorf("abi: offload ordered: %w", err)
 	}
 	return len(b), nil
 }
 
-// AppendHead appends the event without its messages, size bytes of which follow.
-func (m *OffloadOrdered) AppendHead(b []byte, size int) []byte {
-	b = AppendResponse(b, OffloadOrderedEvent, offloadOrderedLen+size, OK)
+// Append appends the event.
+func (m *OffloadOrdered) Append(b []byte) []byte {
+	b = AppendResponse(b, OffloadOrderedEvent, offloadOrderedLen, OK)
 	b = appendView(b, m.View)
 	b = le.AppendUint32(b, uint32(m.From.Node))
 	b = le.AppendUint32(b, m.From.PID)
 	b = le.AppendUint64(b, m.First)
-	b = le.AppendUint32(b, m.Count)
-	inline := uint32(0)
-	if m.Messages != nil {
-		inline = 1
-	}
-	return le.AppendUint32(b, inline)
-}
-
-// Append appends the event.
-func (m *OffloadOrdered) Append(b []byte) []byte {
-	return append(m.AppendHead(b, len(m.Messages)), m.Messages...)
+	return le.AppendUint64(b, uint64(m.Count))
 }

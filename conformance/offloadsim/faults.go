@@ -81,7 +81,7 @@ func (w *world) strike() {
 	case kind < 24:
 		w.disturb(p)
 	case kind < 27:
-		p.doom = &doom{kind: uint8(pick(w, coretest.Transmit, coretest.Hold, coretest.Submit, coretest.SubmitInline, coretest.Release, coretest.Drop, coretest.Announce)),
+		p.doom = &doom{kind: uint8(pick(w, coretest.Transmit, coretest.Hold, coretest.Submit, coretest.Release, coretest.Drop, coretest.Announce)),
 			count: w.rnd.IntN(20), host: w.rnd.IntN(3) == 0}
 	}
 	for _, n := range w.nodes {
@@ -274,13 +274,14 @@ func (w *world) allOffloaded() bool {
 }
 
 // offloads waits until every group that can is offloaded. Then everybody says
-// something of every size, and what is not small travels past the ring.
+// something of every size, and what is not small travels past the ring; what is,
+// if it is behind others.
 func (w *world) offloads() {
 	if !w.until(timeToOffload, w.allOffloaded) {
 		w.fail("not offloaded %v later: %s", timeToOffload, w.describe())
 		return
 	}
-	before, want := w.counted["offloaded"], 0
+	before, want, most := w.counted["offloaded"], 0, 0
 	for _, g := range w.groups() {
 		_, can := offloaded(g)
 		for _, p := range g {
@@ -288,6 +289,9 @@ func (w *world) offloads() {
 				p.want(size)
 				if can && size > w.plan.cfg.SmallLimit && size <= w.plan.cfg.LargeLimit {
 					want++
+				}
+				if can && size <= w.plan.cfg.LargeLimit {
+					most++
 				}
 			}
 		}
@@ -297,8 +301,8 @@ func (w *world) offloads() {
 		w.fail("messages not heard %v later: %s", timeToDeliver, w.describe())
 		return
 	}
-	if got := w.counted["offloaded"] - before; got != want {
-		w.fail("%d messages were offloaded, should be %d", got, want)
+	if got := w.counted["offloaded"] - before; got < want || got > most {
+		w.fail("%d messages were offloaded, should be %d to %d", got, want, most)
 	}
 	if w.failed == nil && !w.allOffloaded() {
 		w.fail("a view ended in the calm: %s", w.describe())

@@ -65,7 +65,7 @@ type session struct {
 	mesh    *mesh
 	out     coretest.Output
 	ringing bool // a long message of the core's is on its way into the ring
-	held    int  // bytes of others' messages, but for those that came inline
+	held    int  // bytes of others' messages
 	most    int  // of them: what all others together may have been granted so far
 }
 
@@ -174,7 +174,9 @@ func (l *library) take(b []byte) {
 	case id == abi.CPGDeliverEvent:
 		var m abi.CPGDeliver
 		if _, err = m.Decode(b); err == nil {
-			l.inbox = append(l.inbox, told{from: offload.Member{Node: m.Node, PID: m.PID}, data: m.Message})
+			from := offload.Member{Node: m.Node, PID: m.PID}
+			l.came(from)
+			l.inbox = append(l.inbox, told{from: from, data: m.Message})
 		}
 	case id == abi.CPGPartialEvent:
 		err = l.takePart(b)
@@ -193,6 +195,13 @@ func (l *library) take(b []byte) {
 	}
 	if err != nil {
 		l.p.w.fail("%s: event: %v", l.p.name(), err)
+	}
+}
+
+// came takes note of an own message that came from the ring.
+func (l *library) came(from offload.Member) {
+	if l.session != nil && from == l.p.Member {
+		l.session.core.RingDelivered()
 	}
 }
 
@@ -217,6 +226,7 @@ func (l *library) takePart(b []byte) error {
 		return nil
 	}
 	delete(l.long, from)
+	l.came(from)
 	l.inbox = append(l.inbox, told{from: from, data: so, long: true})
 	return nil
 }
@@ -293,7 +303,7 @@ func (k *session) take(id int32, b []byte) (err error) {
 				keys[p.Member] = binary.LittleEndian.Uint64(p.Endpoint.Key[:])
 			}
 			k.lib.p.w.counted["views"]++
-			k.most = max(k.most, k.lib.p.w.plan.cfg.Credit, (len(members)-1)*k.lib.p.w.plan.cfg.LargeLimit)
+			k.most = max(k.most, k.lib.p.w.plan.cfg.Credit, (len(members)-1)*(k.lib.p.w.plan.cfg.LargeLimit+k.lib.p.w.plan.cfg.Overhead))
 			k.mesh.setView(m.View, members, keys)
 			k.core.ViewOn(now, m.View, members, &k.out)
 		} else {
@@ -305,18 +315,7 @@ func (k *session) take(id int32, b []byte) (err error) {
 		if _, err = m.Decode(b); err != nil {
 			return err
 		}
-		if m.Messages == nil {
-			k.core.Ordered(now, m.View, m.From, m.First, m.Count, &k.out)
-			break
-		}
-		for text := range m.Messages.All() {
-			if m.From == k.lib.p.Member {
-				k.core.OrderedInline(now, m.View, m.From, m.First, nil, &k.out)
-			} else {
-				k.core.OrderedInline(now, m.View, m.From, m.First, newPayload(slices.Clone(text)), &k.out)
-			}
-			m.First++
-		}
+		k.core.Ordered(now, m.View, m.From, m.First, m.Count, &k.out)
 	}
 	k.perform()
 	return nil
@@ -375,7 +374,14 @@ func (l *library) trySend(b []byte) bool {
 		return err == nil
 	}
 	if len(b) <= maxPiece {
-		return l.mcast(b)
+		sent := l.mcast(b)
+		if sent && k != nil {
+			k.core.DirectSent()
+		}
+		return sent
+	}
+	if k != nil {
+		k.core.DirectSent()
 	}
 	l.sending = true
 	l.mcastLong(b, func() {
@@ -461,9 +467,6 @@ func (k *session) effect(e *coretest.Effect) {
 	case coretest.Submit:
 		w.counted["offloaded"] += int(e.Count)
 		l.submit(&abi.OffloadSubmit{View: e.View, First: e.Seq, Count: e.Count})
-	case coretest.SubmitInline:
-		w.counted["inline"]++
-		l.submit(&abi.OffloadSubmit{View: e.View, First: e.Seq, Count: 1, Messages: offload.Messages{}.Add(e.Payload.(*payload).b)})
 	case coretest.Release:
 		m := e.Payload.(*payload)
 		l.inbox = append(l.inbox, told{from: e.From, data: m.b, payload: m})

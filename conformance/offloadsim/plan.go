@@ -62,7 +62,7 @@ func makePlan(r *rand.Rand) plan {
 		busy:      time.Millisecond,
 		mtu:       1500,
 		cfg: coretest.Config{
-			SmallLimit: 400, LargeLimit: 24_000, Window: 60_000, Credit: 100_000, Batch: 8000, BatchDelay: 2 * time.Millisecond,
+			SmallLimit: 400, LargeLimit: 24_000, Window: 60_000, Credit: 100_000, Overhead: 50, Batch: 8000, BatchDelay: 2 * time.Millisecond,
 			AckTimeout: time.Second, Backoff: time.Second, MaxBackoff: 4 * time.Second,
 		},
 	}

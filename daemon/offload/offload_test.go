@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -191,11 +190,8 @@ func (c *conn) ask(id int32, msg []byte) abi.Status {
 	return st
 }
 
-func (c *conn) submit(v offload.View, first uint64, count uint32, inline ...string) {
+func (c *conn) submit(v offload.View, first uint64, count uint32) {
 	m := abi.OffloadSubmit{View: v, First: first, Count: count}
-	for _, text := range inline {
-		m.Messages = m.Messages.Add([]byte(text))
-	}
 	c.ask(abi.OffloadSubmitID, m.Append(nil))
 }
 
@@ -224,11 +220,7 @@ func (c *conn) heard(t *testing.T) (all []string) {
 			if _, err := m.Decode(e); err != nil {
 				t.Fatal(err)
 			}
-			text := fmt.Sprintf("%d.%d #%d+%d", m.From.Node, m.From.PID, m.First, m.Count)
-			for b := range m.Messages.All() {
-				text += " " + string(b)
-			}
-			all = append(all, text)
+			all = append(all, fmt.Sprintf("%d.%d #%d+%d", m.From.Node, m.From.PID, m.First, m.Count))
 		case abi.OffloadRenewEvent:
 			all = append(all, "renew")
 		}
@@ -309,11 +301,11 @@ func TestOrders(t *testing.T) {
 	a.heard(t)
 	b.heard(t)
 	a.submit(view, 1, 3)
-	a.submit(view, 4, 2, "hi", "")
+	a.submit(view, 4, 2)
 	b.submit(view, 1, 1)
 	r.run()
 	for _, c := range []*conn{a, b} {
-		expect(t, "orders", c, "1.10 #1+3", "1.10 #4+2 hi ", "2.20 #1+1")
+		expect(t, "orders", c, "1.10 #1+3", "1.10 #4+2", "2.20 #1+1")
 	}
 	a.submit(view, 7, 1) // a gap
 	a.submit(offload.View{Ring: view.Ring, Epoch: view.Epoch - 1}, 6, 1)
@@ -359,23 +351,6 @@ func TestQueueFull(t *testing.T) {
 	}
 	r.run()
 	expect(t, "late", a, "1.10 #1+1", "1.10 #2+1", "1.10 #3+1", "1.10 #4+1", "1.10 #5+1")
-}
-
-// TestTooMuch: what the ring would never take is not in others' way.
-func TestTooMuch(t *testing.T) {
-	r := newRing(1)
-	a, b := r.join(1, 10, "g", true), r.join(1, 11, "g", true)
-	view := b.view(t)
-	a.heard(t)
-	b.heard(t)
-	b.submit(view, 1, 1)
-	a.submit(view, 1, 1, strings.Repeat("x", 1<<20-200))
-	b.submit(view, 2, 1)
-	r.run()
-	expect(t, "of the other", a, "1.11 #1+1", "1.11 #2+1")
-	if n := r.nodes[0]; n.Stats().Refused != 1 {
-		t.Errorf("%+v", n.Stats())
-	}
 }
 
 // TestSynchronisation: what was submitted when a synchronisation begins is not
@@ -498,7 +473,7 @@ func FuzzDeliver(f *testing.F) {
 	r := newRing(2)
 	a := r.join(1, 10, "g", true)
 	view := a.view(f)
-	e := offload.Entry{Group: named("g"), PID: 10, Count: 1, Epoch: view.Epoch, First: 1, Inline: offload.Messages{}.Add([]byte("x"))}
+	e := offload.Entry{Group: named("g"), PID: 10, Count: 1, Epoch: view.Epoch, First: 1}
 	b := e.Append(offload.Begin(nil, view.Ring))
 	offload.End(b, 1)
 	f.Add(b)

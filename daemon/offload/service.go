@@ -233,17 +233,12 @@ func (s *Service) submitted(c service.Conn, msg []byte) {
 	if g := s.groups[name]; g == nil || !g.on || g.view != m.View {
 		return // void already
 	}
-	e := offload.Entry{Group: name, PID: pid, Count: m.Count, Epoch: m.View.Epoch, First: m.First, Inline: m.Messages}
-	if e.Len() > maxEntry {
-		s.stats.Refused++
-		return
-	}
+	e := offload.Entry{Group: name, PID: pid, Count: m.Count, Epoch: m.View.Epoch, First: m.First}
 	if s.count == 0 {
 		s.batch = offload.Begin(s.batch[:0], s.ring)
 	}
 	s.batch = e.Append(s.batch)
 	s.count++
-	m.Messages = nil
 	if len(s.batch) > maxBatch {
 		s.Flush()
 	}
@@ -252,11 +247,6 @@ func (s *Service) submitted(c service.Conn, msg []byte) {
 // maxBatch is where an Order goes without waiting for the turn's end: about as
 // much as one visit of the token takes along.
 const maxBatch = 64 << 10
-
-// maxEntry is far more than a library submits at once, and leaves an Order, of
-// which it may be the last, within what the ring takes: one that it never took
-// would be in the way of all behind it.
-const maxEntry = 256 << 10
 
 // Flush sends what was submitted. Call it at the end of every turn.
 func (s *Service) Flush() {

@@ -204,15 +204,15 @@ func (s *Service) end(g *group, why abi.ViewReason, cause offload.Member) {
 
 func (s *Service) tellView(g *group) {
 	s.buf = s.view.Append(s.buf[:0])
-	s.tell(g, s.buf, nil)
+	s.tell(g, s.buf)
 }
 
 // tell sends an event to the group's local processes that offload.
-func (s *Service) tell(g *group, head, body []byte) {
+func (s *Service) tell(g *group, event []byte) {
 	s.hearers = s.cpg.AppendHearers(s.hearers[:0], g.name)
 	for _, c := range s.hearers {
 		if s.clients[c] != nil {
-			c.Event(head, body)
+			c.Event(event, nil)
 		}
 	}
 	clear(s.hearers)
@@ -230,10 +230,9 @@ func (s *Service) orders(from totem.NodeID) {
 		g.next[who] += uint64(e.Count)
 		s.stats.Ordered += uint64(e.Count)
 		o := &s.ordered
-		*o = abi.OffloadOrdered{View: g.view, From: who, First: e.First, Count: e.Count, Messages: e.Inline}
-		s.buf = o.AppendHead(s.buf[:0], len(e.Inline))
-		s.tell(g, s.buf, e.Inline)
-		o.Messages = nil
+		*o = abi.OffloadOrdered{View: g.view, From: who, First: e.First, Count: e.Count}
+		s.buf = o.Append(s.buf[:0])
+		s.tell(g, s.buf)
 	}
 }
 

@@ -16,16 +16,15 @@ type (
 
 // The kinds of effects.
 const (
-	Transmit     = core.Transmit
-	Hold         = core.Hold
-	Submit       = core.Submit
-	SubmitInline = core.SubmitInline
-	Release      = core.Release
-	Drop         = core.Drop
-	Suspend      = core.Suspend
-	Announce     = core.Announce
-	Room         = core.Room
-	Broken       = core.Broken
+	Transmit = core.Transmit
+	Hold     = core.Hold
+	Submit   = core.Submit
+	Release  = core.Release
+	Drop     = core.Drop
+	Suspend  = core.Suspend
+	Announce = core.Announce
+	Room     = core.Room
+	Broken   = core.Broken
 )
 
 // Never is the deadline of a core that waits for nothing.

@@ -20,60 +20,22 @@ type Order struct {
 
 const orderLen = HeaderLen + 16
 
-// An Entry is Count messages of a process, from number First on. Without Inline
-// every member of the view holds them; otherwise it is their bytes.
+// An Entry is Count messages of a process, from number First on, which every other
+// member of the view holds.
 //
-//	pid 4 | count 4 | epoch 8 | first 8 | name 2 | inline 2 (0 or 1) | bytes 4 |
-//	group's name, to a multiple of 8 | bytes, to a multiple of 8
-//
-// The bytes are count messages: length 4, message.
+//	pid 4 | count 4 | epoch 8 | first 8 | name 2 | 0 6 | group's name, to a multiple of 8
 type Entry struct {
-	Group  exec.GroupName
-	PID    uint32
-	Count  uint32
-	Epoch  uint64
-	First  uint64
-	Inline Messages // nil: held
+	Group exec.GroupName
+	PID   uint32
+	Count uint32
+	Epoch uint64
+	First uint64
 }
 
 const entryLen = 32
 
 // MaxCount is how many messages one entry may have.
 const MaxCount = 1 << 16
-
-// Messages are several messages' bytes: length 4, message, and so on.
-type Messages []byte
-
-// All yields each message; they alias m, which must be well formed, as those of a
-// decoded Entry are.
-func (m Messages) All() iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for len(m) > 0 {
-			n := int(le.Uint32(m))
-			if !yield(m[4 : 4+n : 4+n]) {
-				return
-			}
-			m = m[4+n:]
-		}
-	}
-}
-
-// Add appends a message.
-func (m Messages) Add(message []byte) Messages {
-	return append(le.AppendUint32(m, uint32(len(message))), message...)
-}
-
-// Check reports whether m is well formed and how many messages it has.
-func (m Messages) Check() (count int, ok bool) {
-	for len(m) > 0 {
-		if len(m) < 4 || int(le.Uint32(m)) > len(m)-4 {
-			return 0, false
-		}
-		m = m[4+int(le.Uint32(m)):]
-		count++
-	}
-	return count, true
-}
 
 // Decode reads the message and checks all its entries.
 func (m *Order) Decode(b []byte) (n int, err error) {
@@ -142,29 +104,21 @@ func (e *Entry) decode(b []byte) (n int, err error) {
 	}
 	e.PID, e.Count = le.Uint32(b), le.Uint32(b[4:])
 	e.Epoch, e.First = le.Uint64(b[8:]), le.Uint64(b[16:])
-	name, inline, bytes := int(le.Uint16(b[24:])), le.Uint16(b[26:]), int(int32(le.Uint32(b[28:])))
+	name := int(le.Uint16(b[24:]))
 	if e.Count == 0 || e.Count > MaxCount || e.First == 0 || e.First+uint64(e.Count) < e.First {
 		return 0, fmt.Errorf("%d messages from number %d on", e.Count, e.First)
 	}
-	if inline > 1 || inline == 0 && bytes != 0 || bytes < 0 || name > exec.MaxGroupName {
-		return 0, fmt.Errorf("name of %d bytes, %d bytes of messages", name, bytes)
+	if name > exec.MaxGroupName {
+		return 0, fmt.Errorf("name of %d bytes", name)
 	}
-	n = entryLen + pad8(name) + pad8(bytes)
+	n = entryLen + pad8(name)
 	if len(b) < n {
 		return 0, lengthError("entry", len(b), n)
 	}
-	text := b[entryLen:][:pad8(name)]
+	text := b[entryLen:n]
 	e.Group, _ = exec.NewGroupName(text[:name])
-	block := b[entryLen+pad8(name):][:pad8(bytes)]
-	if !zero(text[name:]) || !zero(block[bytes:]) {
+	if !zero(b[26:entryLen]) || !zero(text[name:]) {
 		return 0, errPadding
-	}
-	e.Inline = nil
-	if inline == 1 {
-		e.Inline = Messages(block[:bytes:bytes])
-		if count, ok := e.Inline.Check(); !ok || count != int(e.Count) {
-			return 0, fmt.Errorf("%d messages in %d bytes, want %d", count, bytes, e.Count)
-		}
 	}
 	return n, nil
 }
@@ -175,23 +129,12 @@ func (e *Entry) Append(b []byte) []byte {
 	b = le.AppendUint32(b, e.Count)
 	b = le.AppendUint64(b, e.Epoch)
 	b = le.AppendUint64(b, e.First)
-	b = le.AppendUint16(b, uint16(e.Group.Len()))
-	inline := uint16(0)
-	if e.Inline != nil {
-		inline = 1
-	}
-	b = le.AppendUint16(b, inline)
-	b = le.AppendUint32(b, uint32(len(e.Inline)))
-	b = padded(b, e.Group.Bytes())
-	return padded(b, e.Inline)
+	b = le.AppendUint64(b, uint64(e.Group.Len()))
+	b = append(b, e.Group.Bytes()...)
+	return append(b, make([]byte, pad8(e.Group.Len())-e.Group.Len())...)
 }
 
 // Len is how many bytes Append adds.
-func (e *Entry) Len() int { return entryLen + pad8(e.Group.Len()) + pad8(len(e.Inline)) }
+func (e *Entry) Len() int { return entryLen + pad8(e.Group.Len()) }
 
 func pad8(n int) int { return (n + 7) &^ 7 }
-
-func padded(b, part []byte) []byte {
-	b = append(b, part...)
-	return append(b, make([]byte, pad8(len(part))-len(part))...)
-}

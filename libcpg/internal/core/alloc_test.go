@@ -12,10 +12,9 @@ func TestAllocations(t *testing.T) {
 	round := func() {
 		r.Send(0, large, &r.out)
 		r.Send(0, tiny, &r.out)
-		r.Held(0, alice, v, seq+1, 0, &r.out)
-		r.Held(0, bob, v, seq+1, 0, &r.out)
-		r.Ordered(0, v, self, seq+1, 1, &r.out)
-		r.OrderedInline(0, v, self, seq+2, nil, &r.out)
+		r.Held(0, alice, v, seq+2, 0, &r.out)
+		r.Held(0, bob, v, seq+2, 0, &r.out)
+		r.Ordered(0, v, self, seq+1, 2, &r.out)
 		seq += 2
 		hers++
 		r.Arrived(alice, v, hers, large, &r.out)

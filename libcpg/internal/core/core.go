@@ -19,13 +19,14 @@ type Core struct {
 	// count from the first message ever: popped is that of the front.
 	queue    deque[outgoing]
 	popped   uint64
-	waiting  int           // bytes in queue
+	waiting  int           // what those in queue cost
+	inRing   int           // own messages that the ring has taken and not delivered
 	full     bool          // Send said ErrFull
 	ringing  bool          // the front goes in the ring, whatever begins meanwhile
 	numbered uint64        // position of the first without a number in this view
 	asked    uint64        // position of the first that was not submitted in this view
 	heldTo   uint64        // position of the first that some peer lacks
-	batch    int           // bytes from asked to ready
+	batch    int           // what those from asked to heldTo cost
 	batchAt  time.Duration // when that is submitted at the latest
 	next     uint64        // the next number in this view
 	last     uint64        // the highest number whose bytes others must hold
@@ -44,7 +45,6 @@ type outgoing struct {
 	payload Payload
 	size    int
 	seq     uint64 // its number, if it has one in this view
-	inline  bool
 }
 
 // A peer is another member of the view, as receiver and as sender.
@@ -121,8 +121,7 @@ func (c *Core) end(out *Output) {
 	}
 	c.view, c.peers = View{}, nil
 	for i := range c.queue.len() {
-		m := c.queue.at(i)
-		m.seq, m.inline = 0, false
+		c.queue.at(i).seq = 0
 	}
 	c.numbered, c.asked, c.heldTo, c.batch, c.next, c.last = c.popped, c.popped, c.popped, 0, 1, 0
 }

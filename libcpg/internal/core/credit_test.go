@@ -34,9 +34,6 @@ func TestGrants(t *testing.T) {
 	r.expect("released", "release one of alice")
 	r.Consumed(alice, 100, &r.out)
 	r.expect("taken", "hold #2 of alice, takes 300")
-	r.OrderedInline(0, r.View(), alice, 3, &message{"inline", 8}, &r.out)
-	r.expect("inline", "release inline of alice")
-	r.Consumed(alice, 8, &r.out)
 	r.Consumed(self, 1000, &r.out)
 	r.expect("was not granted")
 }
@@ -133,24 +130,4 @@ func TestResume(t *testing.T) {
 	r.PeerUp(0, bob, r.View(), &r.out)
 	r.PeerDown(bob)
 	r.expect("nothing is lacking")
-}
-
-// TestResumeInline: numbers of inline messages are passed over.
-func TestResumeInline(t *testing.T) {
-	r := newRig(t, small)
-	r.on(1, 1000, alice)
-	r.say("one", 50)
-	r.say("i2", 5)
-	r.say("i3", 5)
-	r.say("four", 50)
-	r.PeerDown(alice)
-	r.held(alice, 1, 1000)
-	r.PeerUp(0, alice, r.View(), &r.out)
-	r.expect("four only", "transmit one #1 to alice", "transmit four #4 to alice",
-		"submit #1+1", "submit #2 with i2", "submit #3 with i3", "transmit four #4 to alice")
-	r.ordered(self, 1, 1)
-	r.OrderedInline(0, r.View(), self, 2, nil, &r.out)
-	r.OrderedInline(0, r.View(), self, 3, nil, &r.out)
-	r.held(alice, 4, 1000)
-	r.expect("to the end", "release one of self", "release i2 of self", "release i3 of self", "submit #4+1")
 }

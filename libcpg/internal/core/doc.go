@@ -28,10 +28,13 @@
 //
 // One sender's messages keep their order because they leave its queue in order:
 // a message goes in the ring only when nothing before it waits for its place, and
-// otherwise by submission, a small one with its bytes in it (inline).
+// otherwise by submission. A small one that is alone goes in the ring, where it has
+// its place sooner; as soon as another of the process's is under way, it does not, as
+// ten times as many find their way past the ring ([Config.SmallLimit]).
 //
 // Memory is bounded: own messages by [Config.Window], those of others by what is
-// granted to each ([Config.Credit] in all). A process that holds nothing new for
+// granted to each ([Config.Credit] in all); each message counts its bytes and
+// [Config.Overhead]. A process that holds nothing new for
 // [Config.AckTimeout] is suspended: the group goes back to the ring, so it costs the
 // others their speed and not their progress.
 //

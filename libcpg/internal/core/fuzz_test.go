@@ -85,11 +85,10 @@ func (h *harness) step() {
 	case 9:
 		h.Ordered(h.now, h.view(), h.who(), uint64(h.next()), uint32(h.next()), &h.out)
 	case 10:
-		if from, m := h.who(), h.payload(); from == self {
-			delete(h.owned, m)
-			h.OrderedInline(h.now, h.view(), from, uint64(h.next()), m, &h.out)
+		if h.next()%2 == 0 {
+			h.DirectSent()
 		} else {
-			h.OrderedInline(h.now, h.view(), from, uint64(h.next()), m, &h.out)
+			h.RingDelivered()
 		}
 	case 11:
 		h.Tick(h.now, &h.out)
@@ -131,8 +130,6 @@ func (h *harness) perform() {
 					h.t.Fatalf("transmits to %v", m)
 				}
 			}
-			fallthrough
-		case SubmitInline:
 			if e.Payload == nil {
 				h.t.Fatal("nothing to send")
 			}

@@ -90,8 +90,6 @@ func words(e *Effect) string {
 		return fmt.Sprintf("hold #%d of %s, takes %d", e.Seq, who(e.Peer), e.Credit)
 	case Submit:
 		return fmt.Sprintf("submit #%d+%d", e.Seq, e.Count)
-	case SubmitInline:
-		return fmt.Sprintf("submit #%d with %s", e.Seq, name)
 	case Release:
 		return fmt.Sprintf("release %s of %s", name, who(e.From))
 	case Drop:

@@ -6,13 +6,13 @@ import "time"
 // come in vain are dropped: of another view, again, or beyond what was granted.
 func (c *Core) Arrived(from Member, v View, seq uint64, payload Payload, out *Output) {
 	p := c.peer(from)
-	if p == nil || v != c.view || seq <= p.got || p.taken+uint64(payload.Len()) > p.granted {
+	if p == nil || v != c.view || seq <= p.got || p.taken+uint64(c.cost(payload.Len())) > p.granted {
 		out.add(Effect{Kind: Drop, Payload: payload})
 		return
 	}
 	p.got = seq
-	p.taken += uint64(payload.Len())
-	p.holding += payload.Len() // kept as granted until now
+	p.taken += uint64(c.cost(payload.Len()))
+	p.holding += c.cost(payload.Len()) // kept as granted until now
 	p.arrived.push(arrival{seq, payload})
 	if !c.hold(p, out) {
 		out.add(c.holdEffect(p))
@@ -34,9 +34,9 @@ func (c *Core) share(out *Output) {
 // that is not enough any more: its share, less what is kept of it. What an earlier view
 // left, of those who have less of a share now or are gone, counts against all.
 func (c *Core) hold(p *peer, out *Output) (told bool) {
-	all := max(c.cfg.Credit, len(c.peers)*c.cfg.LargeLimit)
+	all := max(c.cfg.Credit, len(c.peers)*c.cost(c.cfg.LargeLimit))
 	share := all / len(c.peers)
-	if p.open() >= max(share/2, c.cfg.LargeLimit) {
+	if p.open() >= max(share/2, c.cost(c.cfg.LargeLimit)) {
 		return false
 	}
 	room := share - p.holding - c.unread[p.Member] - p.open()
@@ -73,20 +73,6 @@ func (c *Core) Ordered(now time.Duration, v View, from Member, first uint64, cou
 	c.advance(now, out)
 }
 
-// OrderedInline says that a message of a member, whose bytes came with the order,
-// has its place here. payload is not used if it is an own one.
-func (c *Core) OrderedInline(now time.Duration, v View, from Member, seq uint64, payload Payload, out *Output) {
-	if from == c.self {
-		c.Ordered(now, v, from, seq, 1, out)
-		return
-	}
-	if v != c.view || c.off() {
-		out.add(Effect{Kind: Drop, Payload: payload})
-		return
-	}
-	c.release(from, payload, out)
-}
-
 // take takes the message with a number from where it is kept, nil if it is not
 // the next one there.
 func (c *Core) take(from Member, seq uint64, out *Output) Payload {
@@ -103,15 +89,15 @@ func (c *Core) take(from Member, seq uint64, out *Output) Payload {
 		return nil
 	}
 	payload := p.arrived.pop().payload
-	p.holding -= payload.Len()
-	c.kept -= payload.Len() // until release
+	p.holding -= c.cost(payload.Len())
+	c.kept -= c.cost(payload.Len()) // until release
 	return payload
 }
 
 func (c *Core) release(from Member, payload Payload, out *Output) {
 	if from != c.self {
-		c.unread[from] += payload.Len()
-		c.kept += payload.Len()
+		c.unread[from] += c.cost(payload.Len())
+		c.kept += c.cost(payload.Len())
 	}
 	out.add(Effect{Kind: Release, From: from, Payload: payload})
 }
@@ -120,7 +106,7 @@ func (c *Core) release(from Member, payload Payload, out *Output) {
 // released as from's.
 func (c *Core) Consumed(from Member, size int, out *Output) {
 	n := c.unread[from]
-	size = min(size, n) // none of an own one
+	size = min(c.cost(size), n) // none of an own one
 	if c.kept -= size; n == size {
 		delete(c.unread, from)
 	} else {

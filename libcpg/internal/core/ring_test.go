@@ -38,24 +38,27 @@ func TestWays(t *testing.T) {
 		t.Error("direct: past one that waits")
 	}
 	r.RingSent(0, &r.out)
+	if r.Direct(10) || !r.Direct(101) {
+		t.Error("direct: a small one while another is under way")
+	}
 	r.say("large", 100)
-	r.say("inline", 10)
+	r.say("tiny", 10)
 	r.say("other", 11)
-	r.expect("behind the ring's", "transmit large #1 to alice, bob", "transmit other #3 to alice, bob")
+	r.expect("behind the ring's", "transmit large #1 to alice, bob", "transmit tiny #2 to alice, bob", "transmit other #3 to alice, bob")
 	if m := r.Ring(); m != nil {
 		t.Errorf("%v goes in the ring past others", m)
 	}
 	r.held(alice, 3, 0)
 	r.expect("one holds")
-	r.held(bob, 1, 0)
-	r.expect("all hold the first", "submit #1+1", "submit #2 with inline")
+	r.held(bob, 2, 0)
+	r.expect("all hold the first two", "submit #1+2")
 	r.held(bob, 3, 0)
 	r.expect("all hold the rest", "submit #3+1")
+	r.RingDelivered()
 	r.say("huge", 101)
 	r.say("late", 50)
-	r.ordered(self, 1, 1)
-	r.OrderedInline(0, r.View(), self, 2, nil, &r.out)
-	r.expect("ordered", "release large of self", "release inline of self")
+	r.ordered(self, 1, 2)
+	r.expect("ordered", "release large of self", "release tiny of self")
 	if m := r.Ring(); m != nil {
 		t.Errorf("%v goes in the ring past others", m)
 	}
@@ -66,6 +69,26 @@ func TestWays(t *testing.T) {
 	}
 	r.RingSent(0, &r.out)
 	r.expect("behind it", "transmit late #4 to alice, bob")
+	r.held(alice, 4, 0)
+	r.held(bob, 4, 0)
+	r.ordered(self, 4, 1)
+	r.out.Reset()
+	if r.Direct(10) {
+		t.Error("direct: the huge one is under way")
+	}
+	r.RingDelivered()
+	if !r.Direct(10) {
+		t.Error("direct: nothing is under way")
+	}
+	r.say("one", 10)
+	if m := r.Ring(); m == nil || m.Len() != 10 {
+		t.Errorf("in the ring: %v", m)
+	}
+	r.say("two", 10)
+	if m := r.Ring(); m != nil {
+		t.Errorf("%v goes in the ring, with another behind it", m)
+	}
+	r.expect("busy", "transmit one #5 to alice, bob", "transmit two #6 to alice, bob")
 }
 
 // TestAlone: without others there is nobody to hold anything.
@@ -95,11 +118,10 @@ func TestViewEnds(t *testing.T) {
 	r.ViewOff(0, false, &r.out)
 	r.expect("the end", "drop hers")
 	r.Ordered(0, viewOf(1), self, 2, 1, &r.out)
-	r.OrderedInline(0, viewOf(1), alice, 2, &message{"late", 5}, &r.out)
 	r.Arrived(alice, viewOf(1), 2, &message{"later", 30}, &r.out)
 	r.Held(0, alice, viewOf(1), 2, 2000, &r.out)
 	r.PeerUp(0, alice, viewOf(1), &r.out)
-	r.expect("behind it", "drop late", "drop later")
+	r.expect("behind it", "drop later")
 	r.on(2, 1000, alice)
 	r.Held(0, alice, viewOf(1), 1, 2000, &r.out)
 	r.PeerUp(0, alice, viewOf(1), &r.out)
@@ -137,33 +159,31 @@ func TestBatch(t *testing.T) {
 	r.expect("nothing else is on its way", "submit #1+1")
 
 	r.say("two", 50)
-	r.say("tiny", 5)
 	r.say("three", 50)
-	r.expect("sent", "transmit two #2 to alice, bob", "transmit three #4 to alice, bob")
-	r.held(alice, 4, 1000)
+	r.expect("sent", "transmit two #2 to alice, bob", "transmit three #3 to alice, bob")
+	r.held(alice, 3, 1000)
 	r.Held(time.Second, bob, r.View(), 2, 1000, &r.out)
 	r.expect("three is on its way")
 	if d := r.Deadline(); d != time.Second+10*time.Millisecond {
 		t.Errorf("submits at %v", d)
 	}
 	r.Tick(time.Second+10*time.Millisecond, &r.out)
-	r.expect("has waited", "submit #2+1", "submit #3 with tiny")
+	r.expect("has waited", "submit #2+1")
 
 	r.say("four", 60)
 	r.say("five", 60)
-	r.held(alice, 6, 1000)
-	r.expect("sent", "transmit four #5 to alice, bob", "transmit five #6 to alice, bob")
-	r.Held(2*time.Second, bob, r.View(), 5, 1000, &r.out)
+	r.held(alice, 5, 1000)
+	r.expect("sent", "transmit four #4 to alice, bob", "transmit five #5 to alice, bob")
+	r.Held(2*time.Second, bob, r.View(), 4, 1000, &r.out)
 	r.expect("little")
 	r.ordered(self, 1, 1)
 	r.ordered(self, 2, 1)
-	r.ordered(self, 3, 1)
-	r.expect("ordered", "release one of self", "release two of self", "release tiny of self")
+	r.expect("ordered", "release one of self", "release two of self")
 	r.say("six", 60)
-	r.expect("sent", "transmit six #7 to alice, bob")
-	r.held(alice, 7, 1000)
-	r.Held(2*time.Second, bob, r.View(), 6, 1000, &r.out)
-	r.expect("much", "submit #4+3")
+	r.expect("sent", "transmit six #6 to alice, bob")
+	r.held(alice, 6, 1000)
+	r.Held(2*time.Second, bob, r.View(), 5, 1000, &r.out)
+	r.expect("much", "submit #3+3")
 }
 
 // TestBroken: what was never here can't be released.

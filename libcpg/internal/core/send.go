@@ -1,27 +1,43 @@
 package core
 
-import "time"
+import (
+	"time"
+
+	"cpgol/wire/offload"
+)
 
 // Send takes a message of the application's, or says ErrFull; then the payload
 // stays the caller's.
 func (c *Core) Send(now time.Duration, p Payload, out *Output) error {
-	if c.waiting > 0 && c.waiting+p.Len() > c.cfg.Window {
+	if c.waiting > 0 && c.waiting+c.cost(p.Len()) > c.cfg.Window {
 		c.full = true
 		return ErrFull
 	}
 	c.queue.push(outgoing{payload: p, size: p.Len()})
-	c.waiting += p.Len()
+	c.waiting += c.cost(p.Len())
 	c.advance(now, out)
 	return nil
 }
 
+// cost is what a message of so many bytes counts where memory is bounded.
+func (c *Core) cost(size int) int { return size + c.cfg.Overhead }
+
 // Direct reports whether a message of this size could be sent in the ring at once,
-// without being given to Send: nothing is before it, and the ring is its way.
+// without being given to Send: nothing is before it, and the ring is its way. If it
+// is sent so, DirectSent must be told.
 func (c *Core) Direct(size int) bool {
-	return c.queue.len() == 0 && (c.off() || c.byRing(&outgoing{size: size}))
+	return c.queue.len() == 0 && (c.off() || c.byRing(size))
 }
 
-// Waiting is how many bytes of own messages have no place in the order yet.
+// DirectSent says that the daemon has a message that was not given to Send, or the
+// first part of one.
+func (c *Core) DirectSent() { c.inRing++ }
+
+// RingDelivered says that a message of this process's came from the ring, or never
+// will.
+func (c *Core) RingDelivered() { c.inRing = max(0, c.inRing-1) }
+
+// Waiting is what own messages cost that have no place in the order yet.
 func (c *Core) Waiting() int { return c.waiting }
 
 // Ring is the message that is to be sent in the ring next, nil if there is none:
@@ -30,25 +46,32 @@ func (c *Core) Ring() Payload {
 	if c.queue.len() == 0 || c.numbered > c.popped {
 		return nil
 	}
-	if first := c.queue.at(0); c.off() || c.ringing || c.byRing(first) {
+	if first := c.queue.at(0); c.off() || c.ringing || c.byRing(first.size) {
 		return first.payload
 	}
 	return nil
 }
 
 // byRing reports whether a message travels in the ring if nothing is before it:
-// a small one costs less there, one that is too large has no other way.
-func (c *Core) byRing(m *outgoing) bool {
-	return m.size <= c.cfg.SmallLimit || m.size > c.cfg.LargeLimit
+// a small one is there sooner unless others are under way, one that is too large has
+// no other way.
+func (c *Core) byRing(size int) bool {
+	return size <= c.cfg.SmallLimit && c.inRing == 0 || size > c.cfg.LargeLimit
 }
 
 // RingBegun says that the first part of the message that Ring gave is on its way.
 // From now on it goes in the ring, also if a view begins before the last part.
-func (c *Core) RingBegun() { c.ringing = true }
+func (c *Core) RingBegun() {
+	c.ringing = true
+	c.inRing++ // it may be delivered before RingSent
+}
 
 // RingSent says that the daemon has taken the message that Ring gave, all of it.
 // The payload is the caller's again.
 func (c *Core) RingSent(now time.Duration, out *Output) {
+	if !c.ringing {
+		c.inRing++
+	}
 	c.ringing = false
 	c.pop(out)
 	c.advance(now, out)
@@ -56,10 +79,10 @@ func (c *Core) RingSent(now time.Duration, out *Output) {
 
 // pop takes the oldest message out of the queue.
 func (c *Core) pop(out *Output) {
-	c.waiting -= c.queue.pop().size
+	c.waiting -= c.cost(c.queue.pop().size)
 	c.popped++
 	c.numbered, c.asked, c.heldTo = max(c.numbered, c.popped), max(c.asked, c.popped), max(c.heldTo, c.popped)
-	for _, p := range c.peers { // an inline message may be before what it holds
+	for _, p := range c.peers { // one in the ring was before what it holds
 		p.next, p.heldAt = max(p.next, c.popped), max(p.heldAt, c.popped)
 	}
 	if c.full && c.waiting < c.cfg.Window {
@@ -85,7 +108,7 @@ func (c *Core) advance(now time.Duration, out *Output) {
 	c.submit(now, out)
 }
 
-// number gives messages their numbers in the view. The oldest may go in the ring
+// number gives messages their numbers in the view. The only one may go in the ring
 // instead, if that is its way or it is on it. A small one behind others can't, as it could be
 // ordered before them; one too large to be held waits until it is the oldest,
 // and all behind it wait too.
@@ -95,14 +118,11 @@ func (c *Core) number(now time.Duration) {
 	}
 	for ; c.numbered < c.newest(); c.numbered++ {
 		m := c.own(c.numbered)
-		if c.byRing(m) && (c.numbered == c.popped || m.size > c.cfg.LargeLimit) {
+		if m.size > c.cfg.LargeLimit || c.queue.len() == 1 && c.byRing(m.size) {
 			return
 		}
-		m.seq, m.inline = c.next, m.size <= c.cfg.SmallLimit
+		m.seq = c.next
 		c.next++
-		if m.inline {
-			continue
-		}
 		for _, p := range c.peers {
 			if !c.lacks(p) {
 				p.since = now
@@ -130,7 +150,7 @@ func (c *Core) transmit(out *Output) {
 		for _, p := range c.peers {
 			if p.next == at && c.ready(p) {
 				p.next++
-				p.sent += uint64(m.size)
+				p.sent += uint64(c.cost(m.size))
 				out.members = append(out.members, p.Member)
 			}
 		}
@@ -139,13 +159,9 @@ func (c *Core) transmit(out *Output) {
 	}
 }
 
-// ready reports whether the next message for a peer can be transmitted now, and
-// passes over those that need not be.
+// ready reports whether the next message for a peer can be transmitted now.
 func (c *Core) ready(p *peer) bool {
-	for p.next < c.numbered && c.own(p.next).inline {
-		p.next++
-	}
-	return p.up && p.next < c.numbered && p.sent+uint64(c.own(p.next).size) <= p.limit
+	return p.up && p.next < c.numbered && p.sent+uint64(c.cost(c.own(p.next).size)) <= p.limit
 }
 
 // submit asks for the order of what all others hold, once that is worth it.
@@ -155,17 +171,9 @@ func (c *Core) submit(now time.Duration, out *Output) {
 		return
 	}
 	for c.asked < c.heldTo {
-		m := c.own(c.asked)
-		if m.inline {
-			out.add(Effect{Kind: SubmitInline, View: c.view, Seq: m.seq, Payload: m.payload})
-			c.asked++
-			continue
-		}
-		n := uint32(0)
-		for ; c.asked < c.heldTo && !c.own(c.asked).inline; c.asked++ {
-			n++
-		}
-		out.add(Effect{Kind: Submit, View: c.view, Seq: m.seq, Count: n})
+		n := min(c.heldTo-c.asked, offload.MaxCount)
+		out.add(Effect{Kind: Submit, View: c.view, Seq: c.own(c.asked).seq, Count: uint32(n)})
+		c.asked += n
 	}
 	c.batch = 0
 }
@@ -178,13 +186,13 @@ func (c *Core) look(now time.Duration) {
 	}
 	for ; c.heldTo < c.numbered; c.heldTo++ {
 		m := c.own(c.heldTo)
-		if !m.inline && m.seq > held {
+		if m.seq > held {
 			return
 		}
 		if c.heldTo == c.asked {
 			c.batchAt = now + c.cfg.BatchDelay
 		}
-		c.batch += m.size
+		c.batch += c.cost(m.size)
 	}
 }
 
@@ -222,12 +230,10 @@ func (c *Core) Held(now time.Duration, m Member, v View, seq, limit uint64, out 
 	}
 	for ; p.heldAt < c.numbered; p.heldAt++ {
 		m := c.own(p.heldAt)
-		if !m.inline {
-			if m.seq > p.held {
-				break
-			}
-			p.heldBytes += uint64(m.size)
+		if m.seq > p.held {
+			break
 		}
+		p.heldBytes += uint64(c.cost(m.size))
 	}
 	if p.next < p.heldAt { // it holds what was transmitted over an earlier connection
 		p.next, p.sent = p.heldAt, p.heldBytes

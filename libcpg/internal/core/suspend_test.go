@@ -57,7 +57,6 @@ func TestLacksNothing(t *testing.T) {
 	if want := r.now + small.AckTimeout; r.Deadline() != want {
 		t.Errorf("waits for %v, want %v", r.Deadline(), want)
 	}
-	r.say("i3", 5) // needs nobody
 	r.held(alice, 2, 1000)
 	if r.Deadline() != Never {
 		t.Errorf("waits for %v", r.Deadline())

@@ -21,11 +21,16 @@ type Payload interface{ Len() int }
 
 // Config bounds what a Core keeps and how long it waits.
 type Config struct {
-	// SmallLimit is the longest message that travels in the ring of its own will.
+	// SmallLimit is the longest message that travels in the ring of its own will:
+	// while no other of this process's is under way. Then it is there sooner; many
+	// are there sooner if they are offloaded.
 	SmallLimit int
 	// LargeLimit is the longest message that is offloaded; longer ones go in the
 	// ring, in parts.
 	LargeLimit int
+	// Overhead is what each message costs of Window and Credit beside its bytes. All
+	// processes must agree on it.
+	Overhead int
 	// Window is how many bytes of own messages may wait for their place in the
 	// order. One message more than that is taken.
 	Window int
@@ -49,6 +54,7 @@ type Config struct {
 var Defaults = Config{
 	SmallLimit: 8 << 10,
 	LargeLimit: 8 << 20,
+	Overhead:   128,
 	Window:     16 << 20,
 	Credit:     64 << 20,
 	Batch:      2 << 20,
@@ -77,9 +83,6 @@ const (
 	Hold
 	// Submit asks the daemon to order Count messages from number Seq of View on.
 	Submit
-	// SubmitInline asks it to order message Seq of View, whose bytes go along.
-	// The payload stays the core's.
-	SubmitInline
 	// Release gives the application From's message Payload.
 	Release
 	// Drop gives Payload back: it will not be delivered from here.

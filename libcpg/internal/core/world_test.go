@@ -83,7 +83,7 @@ type release struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, r: rand.New(rand.NewPCG(seed, 1)), at: map[Member]int{}, can: map[Member]bool{}, next: map[Member]uint64{},
-		cfg: Config{SmallLimit: 100, LargeLimit: 5000, Window: 20_000, Credit: 20_000, Batch: 4000, BatchDelay: 2 * time.Millisecond, AckTimeout: time.Second, Backoff: time.Second, MaxBackoff: 30 * time.Second}}
+		cfg: Config{SmallLimit: 100, LargeLimit: 5000, Window: 20_000, Credit: 20_000, Overhead: 30, Batch: 4000, BatchDelay: 2 * time.Millisecond, AckTimeout: time.Second, Backoff: time.Second, MaxBackoff: 30 * time.Second}}
 	w.ring = 1
 	for range 2 + w.r.IntN(3) {
 		w.join(w.r.IntN(8) == 0)
@@ -146,7 +146,7 @@ func (w *world) ask(e event) {
 	switch e.kind {
 	case "mcast":
 		w.order = append(w.order, e)
-	case "submit", "inline":
+	case "submit":
 		if w.on && e.view == w.view && e.seq == w.next[e.from]+1 {
 			w.next[e.from] += uint64(e.count)
 			w.order = append(w.order, e)
@@ -295,11 +295,6 @@ func (p *proc) next() {
 		p.inbox = append(p.inbox, release{p.Member, e.payload.(*message)})
 	case "submit":
 		p.Ordered(now, e.view, e.from, e.seq, e.count, out)
-	case "inline":
-		if e.from != p.Member {
-			p.holding += e.payload.Len()
-		}
-		p.OrderedInline(now, e.view, e.from, e.seq, e.payload, out)
 	case "on":
 		clear(p.held)
 		clear(p.conns)
@@ -382,8 +377,6 @@ func (p *proc) perform() {
 			p.held[e.Peer] = [2]uint64{e.Seq, e.Credit}
 		case Submit:
 			p.asks = append(p.asks, event{kind: "submit", from: p.Member, view: e.View, seq: e.Seq, count: e.Count})
-		case SubmitInline:
-			p.asks = append(p.asks, event{kind: "inline", from: p.Member, view: e.View, seq: e.Seq, count: 1, payload: e.Payload})
 		case Release:
 			p.inbox = append(p.inbox, release{e.From, e.Payload.(*message)})
 		case Drop:
@@ -397,8 +390,7 @@ func (p *proc) perform() {
 		}
 	}
 	p.out.Reset()
-	// Inline ones come with the order and are not granted.
-	if most := w.cfg.Credit + (len(w.procs)+1)*w.cfg.LargeLimit + len(p.inbox)*w.cfg.SmallLimit; p.holding > most {
+	if most := w.cfg.Credit + (len(w.procs)+1)*(w.cfg.LargeLimit+w.cfg.Overhead); p.holding > most {
 		w.t.Fatalf("%v keeps %d bytes of others', at most %d", p.Member, p.holding, most)
 	}
 }

@@ -77,25 +77,26 @@ func (r *ringOrder) end() {
 }
 
 // order gives messages their places if their view is on and they are next.
-func (r *ringOrder) order(from offload.Member, v offload.View, first uint64, count uint32, inline []byte) {
+func (r *ringOrder) order(from offload.Member, v offload.View, first uint64, count uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if v != r.view || first != r.next[from]+1 {
 		return
 	}
 	r.next[from] += uint64(count)
-	if inline == nil {
-		r.offloaded += int(count)
-		r.event(func(p *process) { p.core.Ordered(p.now(), v, from, first, count, &p.out) })
-		return
-	}
-	r.event(func(p *process) { p.core.OrderedInline(p.now(), v, from, first, buffer(inline), &p.out) })
+	r.offloaded += int(count)
+	r.event(func(p *process) { p.core.Ordered(p.now(), v, from, first, count, &p.out) })
 }
 
 func (r *ringOrder) mcast(from offload.Member, b []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.event(func(p *process) { p.deliver(from, buffer(b)) })
+	r.event(func(p *process) {
+		if p.id == from {
+			p.core.RingDelivered()
+		}
+		p.deliver(from, buffer(b))
+	})
 }
 
 func buffer(b []byte) *Buffer {
@@ -131,10 +132,7 @@ func (p *process) perform() {
 		case core.Hold:
 			p.Hold(e.Peer, e.View, e.Seq, e.Credit)
 		case core.Submit:
-			p.asks <- func() { p.ring.order(p.id, e.View, e.Seq, e.Count, nil) }
-		case core.SubmitInline:
-			b := append([]byte{}, e.Payload.(*Buffer).Bytes()...)
-			p.asks <- func() { p.ring.order(p.id, e.View, e.Seq, 1, b) }
+			p.asks <- func() { p.ring.order(p.id, e.View, e.Seq, e.Count) }
 		case core.Release:
 			size := e.Payload.Len()
 			p.deliver(e.From, e.Payload.(*Buffer))

@@ -49,7 +49,7 @@
 // once and not copied; with more the difference grows. Below 64 kB TLS is faster:
 // several messages share one of its records, where here a record and its bytes are
 // sealed apart, and it takes AES-128. Those messages are bounded by other
-// things: small ones travel in the ring. A message of 64 bytes is transmitted and held
+// things, chiefly by what their place in the order costs. A message of 64 bytes is transmitted and held
 // by two others after 50 µs, over the Unix socket after 30. The choice is in layer.go.
 //
 // # Bounds

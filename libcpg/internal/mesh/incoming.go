@@ -240,7 +240,7 @@ func (in *incoming) open() error {
 	case r.view != m.view || r.seq <= p.got:
 		m.counts.stale.Add(1)
 		return nil
-	case p.hold.view != r.view || p.taken+uint64(r.size) > p.hold.credit:
+	case p.hold.view != r.view || p.taken+uint64(r.size+m.opt.Overhead) > p.hold.credit:
 		return errCut
 	}
 	in.buffer = Get(r.size)
@@ -271,7 +271,7 @@ func (in *incoming) arrived() {
 	if ok {
 		in.reading = true
 		p.got = r.seq
-		p.taken += uint64(r.size)
+		p.taken += uint64(r.size + m.opt.Overhead)
 	}
 	m.mu.Unlock()
 	if !ok {

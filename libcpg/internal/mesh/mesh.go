@@ -52,6 +52,9 @@ type Options struct {
 
 	// MaxMessage is the longest message that is taken: 16 MiB.
 	MaxMessage int
+	// Overhead is what each message counts of the credit that Hold gives, beside its
+	// bytes.
+	Overhead int
 	// Handshakes is how many connections whose other end is not known yet may be
 	// open at once: 64. Those from the present members' addresses count apart.
 	Handshakes int
@@ -121,7 +124,7 @@ type peer struct {
 	// As a sender, in the present view.
 	hold   hold   // what it is told
 	got    uint64 // number of its last message
-	taken  uint64 // bytes of its messages
+	taken  uint64 // what its messages cost of its credit
 	banned bool   // it broke the protocol
 }
 
