@@ -15,7 +15,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,8 +33,17 @@ var (
 	clientBinary, daemonBinary string
 )
 
+// atOnce is how many tests run at a time at least, unless -parallel says another
+// number: they mostly wait.
+const atOnce = 3
+
 func TestMain(m *testing.M) {
 	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if !asked {
+		flag.Set("test.parallel", strconv.Itoa(max(atOnce, runtime.GOMAXPROCS(0))))
+	}
 	os.Exit(func() int {
 		if err := lab.Available(); err != nil {
 			fmt.Println("live rings skip:", err)

@@ -97,7 +97,8 @@ func (e *Engine) CancelHold(now time.Duration, out *Output) {
 		}
 		return
 	case e.token.early:
-		e.arm(timerCancel, cancelPause)
+		e.token.patience = cancelPause
+		e.arm(timerCancel, e.token.patience)
 	}
 	e.sendCancel(out)
 	e.holdCancelled(out)
@@ -111,14 +112,15 @@ func (e *Engine) sendCancel(out *Output) {
 }
 
 // cancelPause is how long the token may take to come before it is asked for
-// again: where it rests early it is asked for all the time, and one packet may get
-// lost. The reference waits for Config.Hold to pass.
+// again, twice as long each time: where it rests early it is asked for all the time,
+// and one packet may get lost. The reference waits for Config.Hold to pass.
 const cancelPause = 5 * time.Millisecond
 
 func (e *Engine) cancelAgain(out *Output) {
 	if e.state == StateOperational && e.token.early {
 		e.sendCancel(out)
-		e.arm(timerCancel, cancelPause)
+		e.token.patience *= 2
+		e.arm(timerCancel, e.token.patience)
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"time"
 
 	"cpgol/wire/totem"
 )
@@ -16,6 +17,8 @@ type tokenState struct {
 	held       bool // the ring is idle: the representative keeps the token (my_token_held)
 	early      bool // it does so as soon as nothing is left to do
 	resting    bool // it has: kept is with nobody else
+
+	patience time.Duration // how long it may take to come before it is asked for again
 
 	lastTokenSeq totem.Seq // of the last token accepted (my_token_seq)
 	lastSeq      totem.Seq // sequence number of the last token seen (my_last_seq)
