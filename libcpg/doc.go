@@ -14,10 +14,10 @@
 //	}
 //
 // It works beside any Corosync daemon, over libqb's IPC and without the C
-// library. Beside cpgold it offloads: while every process of a group can, large
-// messages go from library to library, and the daemons only give them their
-// place in the order (package internal/core says how, internal/mesh who may do
-// what). The program notices nothing but the speed; Conn.Offload tells.
+// library. Beside cpgold it offloads: while every process of a group can, messages
+// go from library to library, but for small ones that are alone, and the daemons only
+// give them their place in the order (package internal/core says how, internal/mesh
+// who may do what). The program notices nothing but the speed; Conn.Offload tells.
 //
 // What is promised: agreed order of messages and changes; every member that a
 // change does not take out of the group has the same messages before it (virtual
@@ -25,7 +25,8 @@
 // none comes twice.
 //
 // Memory is bounded: own messages that wait for their place by 16 MiB (then Send
-// waits), those of others by 64 MiB beside what the daemon keeps. Whoever does
+// waits), those of others by 64 MiB beside what the daemon keeps; each counts 256 bytes
+// more than it has. Whoever does
 // not call Next for a while is sent messages by way of its daemon, which
 // disconnects it if it never does.
 //

@@ -36,7 +36,7 @@ func (w *world) soon(id totem.NodeID, ring totem.RingID, then func()) {
 	w.after(time.Duration(w.rnd.IntN(5000))*time.Microsecond, func() {
 		if w.inStep(id, ring) {
 			w.tracef("node %d lets the token of %v rest early", id, ring)
-			w.lifeOf(id).engine.RestEarly()
+			w.lifeOf(id).engine.RestEarly(ring)
 			then()
 		}
 	})

@@ -12,7 +12,7 @@ import (
 func early(t *testing.T, change func(*Config)) *testRing {
 	r := formRing(t, 3, change)
 	for _, id := range []totem.NodeID{2, 3, 1} {
-		r.nodes[id].RestEarly()
+		r.nodes[id].RestEarly(r.nodes[id].Ring())
 	}
 	r.run(20 * time.Millisecond)
 	return r
@@ -53,7 +53,7 @@ func TestRestEarly(t *testing.T) {
 // TestRestEarlyAlone: a ring of one visits its token when there is work.
 func TestRestEarlyAlone(t *testing.T) {
 	r := formRing(t, 1, nil)
-	r.nodes[1].RestEarly()
+	r.nodes[1].RestEarly(r.nodes[1].Ring())
 	r.run(20 * time.Millisecond)
 	for i := range 3 {
 		r.send(1, fmt.Sprint("message ", i))
@@ -103,7 +103,11 @@ func TestRestEarlyLoss(t *testing.T) {
 func TestRestEarlyEnds(t *testing.T) {
 	r := early(t, nil)
 	r.remove(3)
+	old := r.nodes[1].Ring()
 	r.until(r.together)
+	for _, n := range r.nodes {
+		n.RestEarly(old) // said before, delivered now
+	}
 	r.run(time.Millisecond)
 	if n := r.tokens(2 * time.Millisecond); n < 15 {
 		t.Errorf("%d tokens in 2 ms of a new ring", n)
@@ -113,8 +117,8 @@ func TestRestEarlyEnds(t *testing.T) {
 // TestRestEarlyUntold: members that were told before the representative do no harm.
 func TestRestEarlyUntold(t *testing.T) {
 	r := formRing(t, 3, nil)
-	r.nodes[2].RestEarly()
-	r.nodes[3].RestEarly()
+	r.nodes[2].RestEarly(r.nodes[2].Ring())
+	r.nodes[3].RestEarly(r.nodes[3].Ring())
 	for i := range 50 {
 		r.send(totem.NodeID(1+i%3), fmt.Sprint("message ", i))
 		r.run(time.Duration(i) * 100 * time.Microsecond)

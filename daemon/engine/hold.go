@@ -36,8 +36,14 @@ func isHeld(rep bool, unchanged, limit int) bool {
 // three times as much as all else that a small message costs.
 //
 // The representative may be told so only when all other members were told: who
-// doesn't expect the token to rest does not ask for it.
-func (e *Engine) RestEarly() { e.token.early = e.state == StateOperational }
+// doesn't expect the token to rest does not ask for it. What is said of another
+// ring than the present one, as an old one's last messages are delivered in the new,
+// is passed over.
+func (e *Engine) RestEarly(ring totem.RingID) {
+	if ring == e.ring && e.state == StateOperational {
+		e.token.early = true
+	}
+}
 
 // earlyVisits takes the place of Config.SeqUnchanged: the others expect the token to
 // rest after one idle visit, the representative lets it after one more, by which

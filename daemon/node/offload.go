@@ -68,10 +68,9 @@ func (o *orders) RingMembers() []totem.NodeID { return o.n.engine.Members() }
 
 // RestEarly leaves a representative alone whose administrator chose when its token
 // is held.
-func (o *orders) RestEarly() {
-	rep := o.n.engine.Ring().Rep == o.Self()
-	if !rep || o.n.cfg.Totem.SeqUnchanged == conf.DefaultSeqUnchanged {
-		o.n.engine.RestEarly()
+func (o *orders) RestEarly(ring totem.RingID) {
+	if ring.Rep != o.Self() || o.n.cfg.Totem.SeqUnchanged == conf.DefaultSeqUnchanged {
+		o.n.engine.RestEarly(ring)
 	}
 }
 

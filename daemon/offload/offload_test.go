@@ -115,7 +115,7 @@ func (n *node) MulticastOffload(msg []byte) error {
 	return nil
 }
 func (n *node) RingMembers() []totem.NodeID { return n.ring.members }
-func (n *node) RestEarly()                  { n.ring.resting = append(n.ring.resting, n.id) }
+func (n *node) RestEarly(totem.RingID)      { n.ring.resting = append(n.ring.resting, n.id) }
 func (n *node) SyncInProgress() bool        { return n.syncing }
 func (n *node) Addresses() []netip.Addr     { return []netip.Addr{netip.MustParseAddr("192.0.2.1")} }
 func (n *node) Certificate(key []byte, group exec.GroupName, pid uint32) (cert, root []byte, err error) {

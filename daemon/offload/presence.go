@@ -38,13 +38,13 @@ func (s *Service) present(from totem.NodeID, m *offload.Present) {
 	if !p.told && s.reached(offload.StepHere) {
 		p.told = true
 		if s.ring.Rep != s.host.Self() {
-			s.host.RestEarly()
+			s.host.RestEarly(s.ring)
 		}
 		s.sendPresent(offload.StepExpects)
 	}
 	if !p.rests && s.ring.Rep == s.host.Self() && s.reached(offload.StepExpects) {
 		p.rests = true
-		s.host.RestEarly()
+		s.host.RestEarly(s.ring)
 	}
 }
 

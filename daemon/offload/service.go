@@ -27,8 +27,9 @@ type Host interface {
 	SyncInProgress() bool
 	// RingMembers are the nodes of the present ring.
 	RingMembers() []totem.NodeID
-	// RestEarly lets the ring's token rest as soon as nothing is left to do.
-	RestEarly()
+	// RestEarly lets a ring's token rest as soon as nothing is left to do, if it is
+	// the present one.
+	RestEarly(ring totem.RingID)
 	// Addresses are those of the ring that local processes may listen on.
 	Addresses() []netip.Addr
 	// Certificate issues a certificate for a process's public key, and returns

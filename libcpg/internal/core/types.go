@@ -54,7 +54,7 @@ type Config struct {
 var Defaults = Config{
 	SmallLimit: 8 << 10,
 	LargeLimit: 8 << 20,
-	Overhead:   128,
+	Overhead:   256,
 	Window:     16 << 20,
 	Credit:     64 << 20,
 	Batch:      2 << 20,
