@@ -14,6 +14,7 @@ type item struct {
 	kind    EventKind
 	from    Member
 	data    []byte
+	copied  bool         // data is a copy of its own
 	payload *mesh.Buffer // what data is in, to be given back; nil: nothing
 	change  *abi.CPGChange
 	ring    *abi.CPGRing
@@ -23,28 +24,44 @@ type item struct {
 type inbox struct {
 	items []item
 	first int
+	gone  int // items that items has room for no more
 	size  int // bytes in items that are copies
 }
 
 func (q *inbox) empty() bool { return q.first == len(q.items) }
 
-func (q *inbox) push(it item) { q.items = append(q.items, it) }
+// mark is the place behind the last item.
+func (q *inbox) mark() int { return q.gone + len(q.items) }
+
+// push adds an item. Before storage grows, that of items that are gone is used
+// again: the inbox may never be empty.
+func (q *inbox) push(it item) {
+	if len(q.items) == cap(q.items) && q.first > len(q.items)/2 {
+		n := copy(q.items, q.items[q.first:])
+		clear(q.items[n:])
+		q.items, q.first, q.gone = q.items[:n], 0, q.gone+q.first
+	}
+	q.items = append(q.items, it)
+}
 
 func (q *inbox) pop() item {
 	it := q.items[q.first]
 	q.items[q.first] = item{}
+	if it.copied {
+		q.size -= len(it.data)
+	}
 	if q.first++; q.first == len(q.items) {
-		q.items, q.first, q.size = q.items[:0], 0, 0
+		q.items, q.first, q.gone = q.items[:0], 0, q.gone+q.first
 	}
 	return it
 }
 
-// keep makes items from number on independent of the buffer that they were read
+// keep makes items behind a mark independent of the buffer that they were read
 // into.
-func (q *inbox) keep(from int) {
-	for i := max(from, q.first); i < len(q.items); i++ {
+func (q *inbox) keep(mark int) {
+	for i := max(mark-q.gone, q.first); i < len(q.items); i++ {
 		if it := &q.items[i]; it.payload == nil && it.data != nil {
-			it.data = slices.Clone(it.data)
+			it.data, it.copied = slices.Clone(it.data), true
 			q.size += len(it.data)
 		}
 	}

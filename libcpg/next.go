@@ -3,6 +3,7 @@ package libcpg
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"cpgol/compat/abi"
@@ -85,7 +86,7 @@ func (c *Conn) readInto(ctx context.Context, most time.Duration, aside bool) err
 	case over != c.ipc.now() || c.foreign(b):
 		return nil
 	}
-	before, from := c.state, len(c.inbox.items)
+	before, from := c.state, c.inbox.mark()
 	if err := c.take(b); err != nil {
 		return fmt.Errorf("cpg: %w", err)
 	}
@@ -131,7 +132,9 @@ func (c *Conn) pump(ctx context.Context, d time.Duration) error {
 		default:
 		}
 	}
-	t := time.NewTimer(d)
+	t := timers.Get().(*time.Timer)
+	defer timers.Put(t)
+	t.Reset(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -141,3 +144,6 @@ func (c *Conn) pump(ctx context.Context, d time.Duration) error {
 	}
 	return nil
 }
+
+// timers are stopped ones: who sends without end waits with almost every message.
+var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}

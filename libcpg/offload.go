@@ -1,6 +1,7 @@
 package libcpg
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type offloader struct {
 
 	event abi.OffloadView    // scratch
 	order abi.OffloadOrdered // scratch
+
+	request []byte // scratch
 }
 
 // A link is one membership's protocol and connections.
@@ -211,6 +214,9 @@ func (o *offloader) came(from Member) {
 // send gives the core a message.
 func (o *offloader) send(parts [][]byte, size int) error {
 	l := o.link
+	if !l.core.Takes(size) {
+		return ErrTryAgain // before it is copied
+	}
 	b := mesh.Get(size)
 	at := 0
 	for _, p := range parts {
@@ -273,9 +279,9 @@ func (l *link) effect(e *core.Effect) {
 
 // submit sends a submission, or keeps it in its order.
 func (o *offloader) submit(m *abi.OffloadSubmit) {
-	msg := m.Append(nil)
-	if len(o.pending) > 0 || o.c.ipc.Send(msg, nil) != nil {
-		o.pending = append(o.pending, msg)
+	o.request = m.Append(o.request[:0])
+	if len(o.pending) > 0 || o.c.ipc.Send(o.request, nil) != nil {
+		o.pending = append(o.pending, bytes.Clone(o.request))
 	}
 }
 

@@ -2,7 +2,8 @@
 // package libcpg, and says the same.
 //
 //	gobench flood GROUP SIZE SECONDS   multicast as fast as it goes; prints "flood OWN ALL SECONDS": own
-//	                                   messages and all messages delivered here, and in what time
+//	                                   messages and all messages delivered here, and in what time; and
+//	                                   "cost ALLOCATIONS BYTES" for each of all messages
 //	gobench rtt GROUP SIZE COUNT       one message at a time, to oneself; prints "rtt P50 P90 P99 MAX" in
 //	                                   microseconds
 //	gobench sink GROUP SECONDS         only receives; prints "flood 0 ALL SECONDS"
@@ -19,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strconv"
@@ -126,6 +128,8 @@ func (b *bench) listen(ctx context.Context) {
 func (b *bench) flood(ctx context.Context, size int, seconds float64) error {
 	b.own.Store(0)
 	b.all.Store(0)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	start := time.Now()
 	stop, cancel := context.WithDeadline(ctx, start.Add(time.Duration(seconds*float64(time.Second))))
 	defer cancel()
@@ -135,7 +139,11 @@ func (b *bench) flood(ctx context.Context, size int, seconds float64) error {
 		}
 	}
 	<-stop.Done()
-	fmt.Printf("flood %d %d %.6f\n", b.own.Load(), b.all.Load(), time.Since(start).Seconds())
+	own, all, took := b.own.Load(), b.all.Load(), time.Since(start)
+	runtime.ReadMemStats(&after)
+	each := 1 / float64(max(all, 1))
+	fmt.Printf("cost %.4f %.1f\n", each*float64(after.Mallocs-before.Mallocs), each*float64(after.TotalAlloc-before.TotalAlloc))
+	fmt.Printf("flood %d %d %.6f\n", own, all, took.Seconds())
 	flush, cancel := context.WithTimeout(ctx, time.Second) // others are not cut short
 	defer cancel()
 	b.c.Flush(flush)

@@ -3,9 +3,6 @@ package live
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -88,7 +85,7 @@ func TestLibcpgThree(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := grown(t, lab.Options{}, lab.Ring{Transport: "knet", Token: 2000, Cipher: "aes256", Hash: "sha256"}, asked("sss", "oso", "ooo")...)
-	compareLibraries(t, all, threeNodes, c, buildGoClient(t))
+	compareLibraries(t, all, threeNodes, c, buildGo(t, "goclient"))
 }
 
 // TestCpgoldBench runs it with a sender, a probe and a receiver.
@@ -183,18 +180,6 @@ func ringed(s apiScript) apiScript {
 	return s
 }
 
-// buildGoClient compiles the program of the Go library's.
-func buildGoClient(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "goclient")
-	cmd := exec.Command("go", "build", "-o", binary, "cpgol/conformance/goclient")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return binary
-}
-
 // TestLibcpg has programs of the Go library make the calls that programs of
 // stock's make beside stock daemons, beside these and ours and among programs of
 // stock's: all are answered the same and told the same.
@@ -207,7 +192,7 @@ func TestLibcpg(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golang := buildGoClient(t)
+	golang := buildGo(t, "goclient")
 	for _, socket := range []bool{false, true} {
 		name, casts := "shm", asked("ss", "ss", "so", "os", "oo")
 		if socket {

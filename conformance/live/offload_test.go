@@ -14,27 +14,27 @@ import (
 	"cpgol/conformance/lab"
 )
 
-// buildGoCPG compiles conformance/gocpg, which is cpgclient through libcpg.
-func buildGoCPG(t *testing.T) string {
+// buildGo compiles a program of conformance's in Go.
+func buildGo(t *testing.T, name string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "gocpg")
-	cmd := exec.Command("go", "build", "-o", binary, "cpgol/conformance/gocpg")
+	binary := filepath.Join(t.TempDir(), name)
+	cmd := exec.Command("go", "build", "-o", binary, "cpgol/conformance/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build gocpg: %v: %s", err, out)
+		t.Fatalf("go build %s: %v: %s", name, err, out)
 	}
 	return binary
 }
 
-// newOffload is three nodes on an encrypted ring, of which some are ours, with a
-// client of the Go library on each of ours.
+// newOffload is three nodes on an encrypted ring, of which some are ours, with
+// conformance/gocpg, which is cpgclient through libcpg, for their clients.
 func newOffload(t *testing.T, c cast) *ring {
 	t.Helper()
 	if err := lab.Available(); err != nil {
 		t.Skip(err)
 	}
 	r := newRing(t, c, kind{ring: lab.Ring{Transport: "knet", Cipher: "aes256", Hash: "sha256"}})
-	r.binary, r.group = buildGoCPG(t), "offload"
+	r.binary, r.group = buildGo(t, "gocpg"), "offload"
 	for i := range r.Hosts {
 		r.start(i)
 	}

@@ -9,14 +9,23 @@ import (
 // Send takes a message of the application's, or says ErrFull; then the payload
 // stays the caller's.
 func (c *Core) Send(now time.Duration, p Payload, out *Output) error {
-	if c.waiting > 0 && c.waiting+c.cost(p.Len()) > c.cfg.Window {
-		c.full = true
+	if !c.Takes(p.Len()) {
 		return ErrFull
 	}
 	c.queue.push(outgoing{payload: p, size: p.Len()})
 	c.waiting += c.cost(p.Len())
 	c.advance(now, out)
 	return nil
+}
+
+// Takes reports whether Send would take a message of this size; if not, Room tells
+// when it does.
+func (c *Core) Takes(size int) bool {
+	if c.waiting > 0 && c.waiting+c.cost(size) > c.cfg.Window {
+		c.full = true
+		return false
+	}
+	return true
 }
 
 // cost is what a message of so many bytes counts where memory is bounded.
