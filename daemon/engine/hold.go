@@ -32,8 +32,8 @@ func isHeld(rep bool, unchanged, limit int) bool {
 
 // RestEarly lets the token rest with the representative once it has come back
 // twice with nothing done and nothing left to do, instead of after
-// Config.SeqUnchanged visits; until the ring ends. Passing it on costs each node
-// three times as much as all else that a small message costs.
+// Config.SeqUnchanged visits; until the ring ends. Thirty rounds at full speed after
+// each message took a third of a two-core host for three nodes.
 //
 // The representative may be told so only when all other members were told: who
 // doesn't expect the token to rest does not ask for it. What is said of another

@@ -25,8 +25,9 @@
 // over; their processes have no endpoint, so a group with one of them is not
 // offloaded.
 //
-// Beside that the nodes tell each other that they are ours. In a ring without others
-// the token rests as soon as nothing is left to do (presence.go).
+// Beside that the nodes tell each other that they are ours, as theirs is the one
+// group that no other node is in. In a ring without others the token rests as soon as
+// nothing is left to do (presence.go).
 //
 // A [Service] keeps no clock and no socket; it belongs to the node's loop.
 package offload
