@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"cpgol/compat/abi"
@@ -45,16 +46,14 @@ type link struct {
 	mesh    *mesh.Mesh
 	out     core.Output
 	ringing bool // a long message is on its way into the ring
+
+	announcing sync.Mutex // one at a time: the last is the newest
 }
 
 // newOffloader asks the daemon whether it can order; nil is that it can't, as
 // every daemon but ours says in its way.
 func newOffloader(ctx context.Context, c *Conn) (*offloader, error) {
-	var answer abi.OffloadHelloAnswer
-	err := c.call(ctx, (&abi.OffloadHello{Version: abi.OffloadVersion}).Append(nil), func(b []byte) (abi.Status, error) {
-		_, err := answer.Decode(b)
-		return answer.Status, err
-	})
+	answer, err := c.hello(ctx)
 	var refused Status
 	switch {
 	case errors.As(err, &refused), err == nil && answer.Version != abi.OffloadVersion:
@@ -65,6 +64,15 @@ func newOffloader(ctx context.Context, c *Conn) (*offloader, error) {
 	o := &offloader{c: c, addresses: answer.Addresses, start: time.Now(), due: core.Never, reason: abi.ViewPlain}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	return o, nil
+}
+
+// hello asks for the daemon's part of the transport, and where to listen.
+func (c *Conn) hello(ctx context.Context) (answer abi.OffloadHelloAnswer, err error) {
+	err = c.call(ctx, (&abi.OffloadHello{Version: abi.OffloadVersion}).Append(nil), func(b []byte) (abi.Status, error) {
+		_, err := answer.Decode(b)
+		return answer.Status, err
+	})
+	return answer, err
 }
 
 func (o *offloader) now() time.Duration { return time.Since(o.start) }
@@ -94,7 +102,7 @@ func (o *offloader) inside() {
 		return // without endpoint: the group stays in the ring
 	}
 	o.link = l
-	go o.announce(l)
+	go l.announce(false)
 }
 
 // outside ends it.
@@ -106,8 +114,15 @@ func (o *offloader) outside() {
 	o.link, o.pending = nil, nil
 }
 
-// announce asks for a certificate and offers the endpoint. c.mu is not held.
-func (o *offloader) announce(l *link) {
+// announce asks for a certificate and offers the endpoint; when it does so again, the
+// node's addresses may be others by then. c.mu is not held.
+func (l *link) announce(again bool) {
+	l.announcing.Lock()
+	defer l.announcing.Unlock()
+	o := l.o
+	if again && !l.listen() {
+		return
+	}
 	endpoint := l.mesh.Endpoint()
 	var answer abi.OffloadCertAnswer
 	err := o.c.call(o.ctx, (&abi.OffloadCert{Key: endpoint.Key}).Append(nil), func(b []byte) (abi.Status, error) {
@@ -121,6 +136,20 @@ func (o *offloader) announce(l *link) {
 		err = o.c.call(o.ctx, (&abi.OffloadAnnounce{Endpoint: endpoint}).Append(nil), bare)
 	}
 	_ = err // without endpoint the group stays in the ring, or it is not in the group any more
+}
+
+// listen asks for the node's addresses and listens there. It reports whether the
+// endpoint can be announced: otherwise others are not to try, and the group goes
+// into the ring.
+func (l *link) listen() bool {
+	answer, err := l.o.c.hello(l.o.ctx)
+	if err != nil {
+		return true // it stays where it is
+	}
+	if !l.with(func() { l.o.addresses = answer.Addresses }) {
+		return false
+	}
+	return l.mesh.Listen(answer.Addresses) == nil
 }
 
 // take takes an event that only we are sent.
@@ -147,6 +176,9 @@ func (o *offloader) take(id int32, b []byte) error {
 		} else {
 			l.core.ViewOff(o.now(), m.Reason == abi.ViewSuspended && m.Cause == o.c.Self(), &l.out)
 			l.mesh.SetView(offload.View{}, nil)
+			if m.Reason == abi.ViewSuspended {
+				l.mesh.Redial(m.Cause)
+			}
 		}
 	case abi.OffloadOrderedEvent:
 		m := &o.order
@@ -155,7 +187,7 @@ func (o *offloader) take(id int32, b []byte) error {
 		}
 		l.core.Ordered(o.now(), m.View, m.From, m.First, m.Count, &l.out)
 	case abi.OffloadRenewEvent:
-		go o.announce(l)
+		go l.announce(true)
 	}
 	l.perform()
 	return nil
@@ -269,7 +301,7 @@ func (l *link) effect(e *core.Effect) {
 		m := abi.OffloadSuspend{View: e.View, Member: e.Peer}
 		go o.c.call(o.ctx, m.Append(nil), bare)
 	case core.Announce:
-		go o.announce(l)
+		go l.announce(true)
 	case core.Room:
 		o.c.wake()
 	case core.Broken:

@@ -66,6 +66,7 @@ func (p plan) authkey() []byte {
 type changing struct {
 	*cluster
 	plan    plan
+	client  string        // the clients' program
 	clients []*lab.Client // on the first three nodes
 	talk    talk
 }
@@ -124,7 +125,8 @@ func TestRekey(t *testing.T) {
 func newChanging(t *testing.T, cast string, links int) *changing {
 	return &changing{
 		cluster: newCluster(t, cast, lab.Options{Links: links}, lab.Ring{Transport: "knet"}),
-		plan:    plan{nodes: 3, links: []int{0}, cipher: "aes256", hash: "sha256"},
+		client:  clientBinary, talk: talk{size: 200},
+		plan: plan{nodes: 3, links: []int{0}, cipher: "aes256", hash: "sha256"},
 	}
 }
 
@@ -142,7 +144,7 @@ func (c *changing) start3() {
 	}
 	c.must(c.WaitRing(20*time.Second, 1, 2, 3), "ring")
 	for id := 1; id <= 3; id++ {
-		client, err := c.Hosts[id-1].StartClient(clientBinary, "reload")
+		client, err := c.Hosts[id-1].StartClient(c.client, "reload")
 		c.must(err, "client")
 		c.clients = append(c.clients, client)
 	}
@@ -361,8 +363,9 @@ func (c *changing) timers() {
 	})
 }
 
-// A talk is clients that send small messages all the time.
+// A talk is clients that send messages all the time.
 type talk struct {
+	size int
 	stop chan struct{}
 	done sync.WaitGroup
 	sent atomic.Int64
@@ -378,7 +381,7 @@ func (k *talk) begin(clients []*lab.Client) {
 					tick.Stop()
 					return
 				case <-tick.C:
-					if c.Send(5, 200) != nil {
+					if c.Send(5, k.size) != nil {
 						return
 					}
 					k.sent.Add(5)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"time"
 
 	"cpgol/compat/conf"
@@ -141,8 +142,11 @@ func (r *reload) applyToTransport(plan *conf.Plan) error {
 // apply puts the rest into force, none of which can fail.
 func (r *reload) apply(plan *conf.Plan) {
 	n := r.n
-	was := n.cfg
+	was, addresses := n.cfg, n.orders.Addresses()
 	n.cfg = plan.Config
+	if !slices.Equal(addresses, n.orders.Addresses()) {
+		n.offload.Renew()
+	}
 	n.engine.Reconfigure(engineConfig(n.cfg))
 	n.replaceKeys()
 	r.applyLogging(was)

@@ -425,9 +425,13 @@ func TestRefused(t *testing.T) {
 	}
 	expect(t, "not allowed", a)
 	r = newRing(1)
-	b := r.join(1, 10, "g", true)
-	if st := b.ask(abi.OffloadHelloID, (&abi.OffloadHello{Version: 1}).Append(nil)); st != abi.NotSupported {
-		t.Errorf("hello after the join: %v", st)
+	b, late := r.join(1, 10, "g", true), r.join(1, 11, "other", false)
+	if st := late.ask(abi.OffloadHelloID, (&abi.OffloadHello{Version: 1}).Append(nil)); st != abi.NotSupported {
+		t.Errorf("a first hello after the join: %v", st)
+	}
+	was := *r.nodes[0].clients[b]
+	if st := b.ask(abi.OffloadHelloID, (&abi.OffloadHello{Version: 1}).Append(nil)); st != abi.OK || *r.nodes[0].clients[b] != was {
+		t.Errorf("another hello: %v, and the endpoint %v became %v", st, was, r.nodes[0].clients[b])
 	}
 	var cert abi.OffloadCertAnswer
 	b.ask(abi.OffloadCertID, (&abi.OffloadCert{Key: [32]byte{7}}).Append(nil))

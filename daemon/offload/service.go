@@ -30,7 +30,8 @@ type Host interface {
 	// RestEarly lets a ring's token rest as soon as nothing is left to do, if it is
 	// the present one.
 	RestEarly(ring totem.RingID)
-	// Addresses are those of the ring that local processes may listen on.
+	// Addresses are those of the ring that local processes may listen on. Call
+	// Renew when they have changed.
 	Addresses() []netip.Addr
 	// Certificate issues a certificate for a process's public key, and returns
 	// with it the one whose key signed it; nil if the ring has no key.
@@ -149,15 +150,17 @@ func (s *Service) status(c service.Conn, id int32, st abi.Status) {
 	c.Respond(s.buf)
 }
 
-// hello is a library's first request.
+// hello is a library's first request, and later asks where it may listen now.
 func (s *Service) hello(c service.Conn, msg []byte) {
 	var m abi.OffloadHello
 	answer := abi.OffloadHelloAnswer{Status: abi.NotSupported, Version: abi.OffloadVersion, Node: s.host.Self()}
 	if _, err := m.Decode(msg); err != nil {
 		answer.Status = abi.InvalidParam
-	} else if _, _, joined := s.cpg.Joined(c); s.allowed && !joined {
+	} else if _, _, joined := s.cpg.Joined(c); s.allowed && (s.clients[c] != nil || !joined) {
 		answer.Status, answer.Addresses = abi.OK, s.host.Addresses()
-		s.clients[c] = &client{}
+		if s.clients[c] == nil {
+			s.clients[c] = &client{}
+		}
 	}
 	s.buf = answer.Append(s.buf[:0])
 	c.Respond(s.buf)

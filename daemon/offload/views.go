@@ -63,7 +63,8 @@ func (s *Service) NewRing(ring totem.RingID) {
 	s.formed()
 }
 
-// Renew has every library ask for a new certificate and announce itself again.
+// Renew has every library ask for a new certificate, and where it may listen, and
+// announce itself again.
 func (s *Service) Renew() {
 	for _, c := range s.connections() {
 		s.buf = abi.AppendStatus(s.buf[:0], abi.OffloadRenewEvent, abi.OK)

@@ -31,8 +31,9 @@ func pidOf(c *net.UnixConn) (uint32, error) {
 	return uint32(cred.Pid), nil
 }
 
-// userTimeout is after how long a connection ends whose other end is not heard.
-const userTimeout = 30 * time.Second
+// userTimeout is after how long a connection ends whose other end is not heard: after
+// the member is given up for the time being, which closes it sooner where it does.
+const userTimeout = 5 * time.Second
 
 // keepAlive has the kernel find out when the other end's node is lost.
 func keepAlive(c *net.TCPConn) {

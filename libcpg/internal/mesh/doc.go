@@ -19,7 +19,9 @@
 // before the receiver told its hold of that view, which it does when it has come to
 // it; so a message never comes before its view. When a connection breaks, what
 // was under way is forgotten, the next one begins with the receiver's last hold,
-// and the sender's core transmits again from there.
+// and the sender's core transmits again from there. With a member that was given up
+// for a while they are made anew: the way there may be lost, and another of its addresses
+// is not.
 //
 // # How bytes are sealed
 //

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/hex"
-	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -85,16 +83,15 @@ func setDefault[T comparable](p *T, v T) {
 
 // A Mesh is one process's connections to the others of one group.
 type Mesh struct {
-	opt       Options
-	key       ed25519.PrivateKey
-	endpoint  offload.Endpoint
-	listeners []net.Listener
-	gate      *gate
-	sender    atomic.Pointer[senderKey]
-	counts    counts
-	dials     chan struct{} // who may dial at once
-	layer     layerFunc
-	pidIs     func(got, want uint32) bool
+	opt    Options
+	key    ed25519.PrivateKey
+	socket net.Listener
+	gate   *gate
+	sender atomic.Pointer[senderKey]
+	counts counts
+	dials  chan struct{} // who may dial at once
+	layer  layerFunc
+	pidIs  func(got, want uint32) bool
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -102,6 +99,8 @@ type Mesh struct {
 
 	mu       sync.Mutex // before a session's
 	closed   bool
+	ports    []port // in the order of the endpoint's addresses
+	endpoint offload.Endpoint
 	identity *identity                // nil: no handshakes
 	view     offload.View             // zero: none
 	last     offload.View             // the last that was not zero
@@ -152,44 +151,16 @@ func New(opt Options) (*Mesh, error) {
 	}
 	copy(m.endpoint.Key[:], key.Public().(ed25519.PublicKey))
 	m.ctx, m.cancel = context.WithCancel(context.Background())
-	if err := m.listen(); err != nil {
+	if err := m.listenUnix(); err != nil {
+		m.cancel()
+		return nil, err
+	}
+	if err := m.Listen(opt.Listen); err != nil {
 		m.Close()
 		return nil, err
 	}
-	for _, l := range m.listeners {
-		m.wg.Go(func() { m.accept(l) })
-	}
 	return m, nil
 }
-
-func (m *Mesh) listen() error {
-	var name [16]byte
-	rand.Read(name[:])
-	m.endpoint.Socket = socketPrefix + hex.EncodeToString(name[:])
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: "@" + m.endpoint.Socket})
-	if err != nil {
-		return err
-	}
-	m.listeners = append(m.listeners, l)
-	var failed []error
-	for _, a := range m.opt.Listen[:min(len(m.opt.Listen), offload.MaxAddresses)] {
-		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		m.listeners = append(m.listeners, l)
-		port := l.Addr().(*net.TCPAddr).AddrPort().Port()
-		m.endpoint.Addresses = append(m.endpoint.Addresses, netip.AddrPortFrom(a, port))
-	}
-	if len(m.endpoint.Addresses) == 0 {
-		return errors.Join(failed...)
-	}
-	return nil
-}
-
-// Endpoint is what the daemon announces. The caller must not change its list.
-func (m *Mesh) Endpoint() offload.Endpoint { return m.endpoint }
 
 // SetIdentity takes the certificate that the daemon issued for the endpoint's
 // key, and the one whose key signed it, nil if the ring has no key; both in
@@ -258,6 +229,9 @@ func (m *Mesh) setPeers(list []abi.OffloadPeer) {
 			m.wg.Go(p.run)
 		}
 		p.endpoint = e
+		if p.moved() {
+			p.out.layer.conn.Close()
+		}
 		p.hold, p.got, p.taken, p.banned = hold{}, 0, 0, false
 		m.peers[member] = p
 	}
@@ -318,6 +292,18 @@ func (m *Mesh) Hold(to offload.Member, v offload.View, seq, credit uint64) {
 	}
 }
 
+// Redial closes the connections with a member that was not heard, or all if that is
+// this process: its node's link may be lost, and the next ones find another way.
+func (m *Mesh) Redial(who offload.Member) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for member, p := range m.peers {
+		if member == who || who == m.opt.Self {
+			p.disconnect()
+		}
+	}
+}
+
 // Close closes everything and waits for the handler's calls to end, so the caller
 // must not hold a lock that they need.
 func (m *Mesh) Close() {
@@ -328,11 +314,12 @@ func (m *Mesh) Close() {
 		p.end()
 	}
 	clear(m.peers)
+	for _, p := range m.ports {
+		p.Close()
+	}
+	m.socket.Close()
 	m.cancel()
 	m.mu.Unlock()
-	for _, l := range m.listeners {
-		l.Close()
-	}
 	m.gate.close()
 	m.wg.Wait()
 }

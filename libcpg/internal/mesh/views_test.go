@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"testing"
@@ -386,4 +388,88 @@ func TestNewKey(t *testing.T) {
 	a.send(1, 100, again)
 	again.expect(a, 100)
 	b.await("its end", func() bool { return !b.receiver(a.id).up })
+}
+
+// TestListen: a node's addresses change; its member is found at the new ones, and
+// nothing of it is left at the old ones.
+func TestListen(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := three(t, w)
+	w.begin(view(1))
+	a.awaitUp(b, c)
+	b.awaitUp(a, c)
+	before := b.Endpoint()
+	second := netip.MustParseAddr("127.0.0.2")
+	must(t, b.Listen([]netip.Addr{second}))
+	if e := b.Endpoint(); len(e.Addresses) != 1 || e.Addresses[0].Addr() != second || e.Socket != before.Socket || e.Key != before.Key {
+		t.Fatalf("listens at %v", e)
+	}
+	if conn, err := net.Dial("tcp", before.Addresses[0].String()); err == nil {
+		conn.Close()
+		t.Error("still listens at the old address")
+	}
+	a.await("the end", func() bool { return !a.receiver(b.id).up })
+
+	w.begin(view(2))
+	for _, n := range w.nodes {
+		n.awaitUp(without(w.nodes, n)...)
+	}
+	a.send(1, 1000, b, c)
+	b.expect(a, 1000)
+	if at, want := remote(a, b), b.Endpoint().Addresses[0]; at != want {
+		t.Errorf("a sends to %v, want %v", at, want)
+	}
+
+	// A second address more: what there is stays.
+	first := b.Endpoint().Addresses[0]
+	met := b.Stats().Met
+	must(t, b.Listen([]netip.Addr{loopback[0], second}))
+	if e := b.Endpoint(); len(e.Addresses) != 2 || e.Addresses[0].Addr() != loopback[0] || e.Addresses[1] != first {
+		t.Errorf("listens at %v", e.Addresses)
+	}
+	w.begin(view(3))
+	a.awaitUp(b, c)
+	if now := b.Stats().Met; now != met {
+		t.Errorf("%d connections more", now-met)
+	}
+	if b.Listen([]netip.Addr{netip.MustParseAddr("192.0.2.77")}) == nil || len(b.Endpoint().Addresses) != 0 {
+		t.Errorf("listens at an address that is not there: %v", b.Endpoint().Addresses)
+	}
+	b.Close()
+	if err := b.Listen(loopback); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("listens after the end: %v", err)
+	}
+}
+
+// remote is where a's messages for b go.
+func remote(a, b *node) netip.AddrPort {
+	a.Mesh.mu.Lock()
+	defer a.Mesh.mu.Unlock()
+	return a.Mesh.peers[b.id].out.layer.conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+}
+
+// TestRedial: connections with who was not heard are made anew, others stay.
+func TestRedial(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := three(t, w)
+	w.begin(view(1))
+	met := func() uint64 { return a.Stats().Met + b.Stats().Met + c.Stats().Met }
+	for i, who := range []struct {
+		by, of *node
+		ends   uint64 // of connections that were made anew
+	}{{a, c, 4}, {a, a, 8}} {
+		for _, n := range w.nodes {
+			n.awaitUp(without(w.nodes, n)...)
+		}
+		eventually(t, "all ends", func() bool { return met() == 12+4*uint64(i) }) // two of six connections
+		before := met()
+		who.by.Redial(who.of.id)
+		eventually(t, "new connections", func() bool { return met() == before+who.ends })
+	}
+	for _, n := range w.nodes {
+		n.awaitUp(without(w.nodes, n)...)
+	}
+	a.send(1, 1000, b, c)
+	b.expect(a, 1000)
+	c.expect(a, 1000)
 }
