@@ -12,7 +12,8 @@
 // delays and duplicates packets and is cut; nodes are killed and start again,
 // with and without their clients; clients come, leave, are killed and stopped;
 // some cannot offload, as stock's; payload connections are slow, stall, and are
-// reset with all that is on its way. In the calm everything is mended, and must
+// reset with all that is on its way; certificates are renewed, and nodes' addresses
+// change. In the calm everything is mended, and must
 // come together.
 //
 //	plan.go     what a seed stands for

@@ -70,17 +70,19 @@ func (w *world) strike() {
 		w.mesh = drawMeshWeather(w.rnd)
 	case kind < 11:
 		n.ready = w.now + w.upTo(2*time.Second) // the daemon is not run
+	case kind < 12:
+		n.renew(w.rnd.IntN(2) == 0)
 	case p == nil:
-	case kind < 13:
+	case kind < 14:
 		w.counted["kills"]++
 		p.die("is killed")
-	case kind < 16:
+	case kind < 17:
 		p.stop(w.upTo(pick(w, 50*time.Millisecond, time.Second, 5*time.Second)))
-	case kind < 18:
+	case kind < 19:
 		p.leave(w.rnd.IntN(2) == 0)
-	case kind < 24:
+	case kind < 25:
 		w.disturb(p)
-	case kind < 27:
+	case kind < 28:
 		p.doom = &doom{kind: uint8(pick(w, coretest.Transmit, coretest.Hold, coretest.Submit, coretest.Release, coretest.Drop, coretest.Announce)),
 			count: w.rnd.IntN(20), host: w.rnd.IntN(3) == 0}
 	}

@@ -2,6 +2,7 @@ package offloadsim
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"time"
 
@@ -65,6 +66,7 @@ type session struct {
 	mesh    *mesh
 	out     coretest.Output
 	ringing bool // a long message of the core's is on its way into the ring
+	moves   int  // of the node's when it announced itself last
 	held    int  // bytes of others' messages
 	most    int  // of them: what all others together may have been granted so far
 }
@@ -264,7 +266,7 @@ func (l *library) changed(m *abi.CPGChange) {
 
 // inside begins a membership.
 func (l *library) inside() {
-	k := &session{lib: l, core: coretest.New(l.p.Member, l.p.w.plan.cfg)}
+	k := &session{lib: l, moves: l.p.n.moves, core: coretest.New(l.p.Member, l.p.w.plan.cfg)}
 	k.mesh = newMesh(k)
 	l.session = k
 	k.announce()
@@ -278,11 +280,28 @@ func (l *library) outside(killed bool) {
 	}
 }
 
-// announce offers the endpoint.
+// announce offers the endpoint. If the node's addresses are others than before, the
+// connections there are closed.
 func (k *session) announce() {
-	e := offload.Endpoint{Socket: "offloadsim"}
+	if n := k.lib.p.n; k.moves != n.moves {
+		k.moves = n.moves
+		k.mesh.resetIn()
+	}
+	e := offload.Endpoint{Socket: fmt.Sprint("offloadsim ", k.moves)}
 	binary.LittleEndian.PutUint64(e.Key[:], k.mesh.key)
 	k.lib.call((&abi.OffloadAnnounce{Endpoint: e}).Append(nil), func(abi.Status) {})
+}
+
+// renew asks for another certificate. If another key signed it, as it may, all
+// connections are made anew; others do so at their own time.
+func (k *session) renew() {
+	if w := k.lib.p.w; w.rnd.IntN(2) == 0 {
+		k.mesh.resetIn()
+		for _, p := range slices.Clone(k.mesh.out) {
+			p.reset()
+		}
+	}
+	k.announce()
 }
 
 // take takes an event that only those who offload are sent.
@@ -309,6 +328,9 @@ func (k *session) take(id int32, b []byte) (err error) {
 		} else {
 			k.core.ViewOff(now, m.Reason == abi.ViewSuspended && m.Cause == k.lib.p.Member, &k.out)
 			k.mesh.setView(offload.View{}, nil, nil)
+			if m.Reason == abi.ViewSuspended {
+				k.mesh.redial(m.Cause)
+			}
 		}
 	case abi.OffloadOrderedEvent:
 		var m abi.OffloadOrdered
@@ -316,6 +338,8 @@ func (k *session) take(id int32, b []byte) (err error) {
 			return err
 		}
 		k.core.Ordered(now, m.View, m.From, m.First, m.Count, &k.out)
+	case abi.OffloadRenewEvent:
+		k.renew()
 	}
 	k.perform()
 	return nil

@@ -215,6 +215,28 @@ func (p *pipe) reset() {
 	})
 }
 
+// redial resets the connections with a member that was not heard, or all if that is
+// this process.
+func (m *mesh) redial(who offload.Member) {
+	for _, p := range slices.Clone(m.out) {
+		if p.to == who || who == m.p.Member {
+			p.reset()
+		}
+	}
+	for _, p := range slices.Clone(m.in) {
+		if o := p.from.p.Member; o == who || who == m.p.Member {
+			p.reset()
+		}
+	}
+}
+
+// resetIn resets what others have dialled.
+func (m *mesh) resetIn() {
+	for _, p := range slices.Clone(m.in) {
+		p.reset()
+	}
+}
+
 // leaveLast leaves the receiver some of what was on its way, which it may come to
 // only when the next connection stands.
 func (p *pipe) leaveLast() {

@@ -33,6 +33,7 @@ type node struct {
 	waiting int     // requests that have arrived
 	next    int     // conns are served in turns
 	stirred bool    // something came that is not a request
+	moves   int     // how often its addresses have changed
 	answer  []byte
 	ring    totem.RingID   // the last that was formed
 	formed  []totem.RingID // since clients were told of one
@@ -120,6 +121,20 @@ func (n *node) kill(host bool) {
 			p.die("its host was killed")
 		}
 	}
+}
+
+// renew is a change of the cluster's key, or of the node's addresses as well.
+func (n *node) renew(moves bool) {
+	if n.inside == nil {
+		return
+	}
+	n.w.tracef("node %d has its processes renew their certificates, moves %v", n.id, moves)
+	n.w.counted["renewals"]++
+	if moves {
+		n.moves++
+	}
+	n.inside.Renew()
+	n.stirred = true
 }
 
 // deadline is when the node must be stepped next.

@@ -65,6 +65,10 @@ func (i *Inside) Service(id service.ID) service.Service {
 // Host is the node as its services see it.
 func (i *Inside) Host() service.Host { return i.n }
 
+// Renew has local processes that offload ask for new certificates, and where they may
+// listen, as a change of the cluster's key or of this node's addresses does.
+func (i *Inside) Renew() { i.n.rekeyOffload() }
+
 // Err is why the daemon would have ended, nil while it would not.
 func (i *Inside) Err() error { return i.n.failure }
 
