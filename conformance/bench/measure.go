@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -133,21 +134,39 @@ func (b *bench) table(w io.Writer, transports, kinds []string) {
 	}
 	fmt.Fprint(t, "|\n"+strings.Repeat("|---\t", 2+2*len(kinds))+"|\n")
 	for _, f := range b.figures {
-		if f.Ring != kinds[0] || !slices.Contains(transports, f.Transport) {
+		if !b.first(f, kinds) || !slices.Contains(transports, f.Transport) {
 			continue
 		}
 		fmt.Fprintf(t, "| %s\t| %s\t| %s\t", f.Transport, f.Name, f.Unit)
 		var ratios strings.Builder
 		for i, k := range kinds {
-			m := b.find(f, k).median()
-			fmt.Fprintf(t, "| %.4g\t", m)
+			m, first := b.find(f, k).median(), b.find(f, kinds[0]).median()
+			fmt.Fprintf(t, "| %s\t", cell("%.4g", m))
 			if i > 0 {
-				fmt.Fprintf(&ratios, "| %.2f\t", m/f.median())
+				fmt.Fprintf(&ratios, "| %s\t", cell("%.2f", m/first))
 			}
 		}
 		fmt.Fprintf(t, "%s|\n", &ratios)
 	}
 	t.Flush()
+}
+
+// first reports whether a figure is the first of its row: stock does not have all.
+func (b *bench) first(f *figure, kinds []string) bool {
+	for _, k := range kinds {
+		if g := b.find(f, k); g.Ring != "" {
+			return g == f
+		}
+	}
+	return false
+}
+
+// cell is a number, or a dash where there is none.
+func cell(format string, v float64) string {
+	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return "-"
+	}
+	return fmt.Sprintf(format, v)
 }
 
 func (b *bench) find(like *figure, ring string) *figure {

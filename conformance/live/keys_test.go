@@ -233,7 +233,7 @@ func (k *keyed) moment() (m moment) {
 	}
 	for key, v := range keyLines(k.normal(k.tool(2, "corosync-cmapctl", "-m", "stats"))) {
 		switch {
-		case strings.HasPrefix(key, "stats.dropped."): // ours alone
+		case strings.HasPrefix(key, "stats.dropped."), strings.HasPrefix(key, "stats.token."): // ours alone
 		case settledStatistics.MatchString(key):
 			m.Statistics[key] = v.String()
 		default:

@@ -223,8 +223,8 @@ func (b *bench) statNames() {
 			switch {
 			case f == nil:
 				list = append(list, l)
-			case strings.HasPrefix(f[1], "stats.dropped."):
-				// what was refused, by cause: stock does not tell
+			case strings.HasPrefix(f[1], "stats.dropped."), strings.HasPrefix(f[1], "stats.token."):
+				// what was refused, and how fast the token goes: stock does not tell
 			case settled.MatchString(f[1]):
 				list = append(list, fmt.Sprintf("%s (%s) = %s", f[1], f[2], f[3]))
 			default:

@@ -59,10 +59,12 @@ type linkStatus struct {
 	MTU       uint64 `json:"mtu"`
 }
 
-// tokenStatus is how the token goes round, in milliseconds.
+// tokenStatus is how the token goes round, in milliseconds or microseconds.
 type tokenStatus struct {
 	TimeoutMS uint64 `json:"timeout_ms"`
-	RoundMS   uint64 `json:"mean_round_ms"`
+	RoundMS   uint64 `json:"mean_round_ms"` // with rests
+	P50US     uint64 `json:"round_p50_us"`  // without; ours alone tells
+	P99US     uint64 `json:"round_p99_us"`
 	Lost      uint64 `json:"lost"` // times, while the ring worked
 }
 
@@ -246,6 +248,10 @@ func (r *statusReport) links(counters []conf.Key) {
 		switch k.Name {
 		case "stats.srp.mtt_rx_token":
 			r.Token.RoundMS = k.Num
+		case "stats.token.round_p50_us":
+			r.Token.P50US = k.Num
+		case "stats.token.round_p99_us":
+			r.Token.P99US = k.Num
 		case "stats.srp.operational_token_lost":
 			r.Token.Lost = k.Num
 		}

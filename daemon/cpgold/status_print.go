@@ -29,7 +29,11 @@ func (r *statusReport) print(w io.Writer) {
 	if q := r.Quorum; q != nil {
 		line("votes", "%d of %d expected, %d needed", q.Total, q.Expected, q.Quorum)
 	}
-	line("token", "round %d ms, lost after %d ms, lost %d times", r.Token.RoundMS, r.Token.TimeoutMS, r.Token.Lost)
+	round := fmt.Sprintf("round %d ms", r.Token.RoundMS)
+	if r.Token.P99US > 0 {
+		round = fmt.Sprintf("round %d µs (p50), %d µs (p99)", r.Token.P50US, r.Token.P99US)
+	}
+	line("token", "%s, lost after %d ms, lost %d times", round, r.Token.TimeoutMS, r.Token.Lost)
 	for _, n := range r.Nodes {
 		line(fmt.Sprintf("node %d", n.ID), "%s", n.line(n.ID == r.Node))
 	}

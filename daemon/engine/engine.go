@@ -46,6 +46,7 @@ type Engine struct {
 	lastAlive  time.Duration
 	stats      Stats
 	tokenTimes tokenTimes
+	rounds     Rounds
 }
 
 // New returns the engine of a node whose last stored ring sequence was

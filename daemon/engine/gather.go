@@ -50,6 +50,7 @@ func (g *gather) full(more ...[]totem.NodeID) bool {
 func (e *Engine) enterGather(why GatherReason, out *Output) {
 	e.token.discard = true
 	e.token.originated = false
+	e.rounds.forget()
 	e.token.held, e.token.early = false, false
 	e.gather.proc = merge(e.gather.proc, []totem.NodeID{e.cfg.Node})
 	e.state = StateGather

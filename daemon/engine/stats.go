@@ -94,8 +94,11 @@ func (e *Engine) Stats() Stats {
 	return s
 }
 
+// Rounds are how long the token takes. They are the engine's, for looking at only.
+func (e *Engine) Rounds() *Rounds { return &e.rounds }
+
 // ClearStats sets all counters to zero (totemsrp_stats_clear).
 func (e *Engine) ClearStats() {
 	e.stats = Stats{LastToken: e.stats.LastToken, ContinuousGather: e.stats.ContinuousGather}
-	e.tokenTimes = tokenTimes{}
+	e.tokenTimes, e.rounds = tokenTimes{}, Rounds{}
 }

@@ -93,6 +93,7 @@ func (e *Engine) visit(t *totem.Token, forward bool, out *Output) bool {
 	e.stats.LastToken = e.now
 	e.timers.stop(timerCancel, timerResume)
 	e.tokenTimes.received(e.now, e.flow.backlog)
+	e.rounds.came(e.now)
 
 	lastARU := e.token.lastARU // 9
 	e.token.lastARU = t.ARU
@@ -168,9 +169,19 @@ func (e *Engine) passOn(t *totem.Token, forward bool, out *Output) {
 	t.Target = e.commit.target
 	e.keepToken(e.encode(t))
 	if forward {
+		e.leave(e.token.held && !e.isRep())
 		e.sendKept(out)
 	} else {
 		e.token.resting = true
+	}
+}
+
+// leave begins a round of the token, unless it is expected to rest on its way.
+func (e *Engine) leave(rests bool) {
+	if rests || e.state != StateOperational {
+		e.rounds.forget()
+	} else {
+		e.rounds.left(e.now)
 	}
 }
 
@@ -203,7 +214,10 @@ func (e *Engine) keepToken(packet []byte) {
 
 // sendKept sends the token that is kept, for the first time or again.
 func (e *Engine) sendKept(out *Output) {
-	e.token.resting = false
+	if e.token.resting {
+		e.leave(false)
+		e.token.resting = false
+	}
 	e.unicast(e.commit.target, e.token.kept, out)
 }
 

@@ -56,7 +56,7 @@ func (s stats) Clear(what string) {
 
 func (s stats) all() iter.Seq2[string, cmap.Value] {
 	return func(yield func(string, cmap.Value) bool) {
-		_ = s.totem(yield) && s.links(yield) && s.clients(yield) && s.misses(yield) && s.dropped(yield)
+		_ = s.totem(yield) && s.links(yield) && s.clients(yield) && s.misses(yield) && s.rounds(yield) && s.dropped(yield)
 	}
 }
 
@@ -97,6 +97,15 @@ func (s stats) totem(yield func(string, cmap.Value) bool) bool {
 		}
 	}
 	return true
+}
+
+// rounds gives how long the token takes round the ring, in microseconds:
+// stats.token., which the reference does not have.
+func (s stats) rounds(yield func(string, cmap.Value) bool) bool {
+	r := s.n.engine.Rounds()
+	return r.Total() == 0 || yield("stats.token.rounds", cmap.U64(r.Total())) &&
+		yield("stats.token.round_p50_us", cmap.U64(uint64(r.Quantile(0.5).Microseconds()))) &&
+		yield("stats.token.round_p99_us", cmap.U64(uint64(r.Quantile(0.99).Microseconds())))
 }
 
 func (s stats) clients(yield func(string, cmap.Value) bool) bool {
