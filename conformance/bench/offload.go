@@ -118,6 +118,13 @@ func (b *bench) transfer(l *lab.Lab, client string, size, senders int) (rate flo
 // trip, alone and while a member on another node sends messages of 64,000 bytes
 // as fast as it can.
 func (b *bench) besides(l *lab.Lab, client string, add func(name, unit string, v float64)) error {
+	rounds := b.rounds(l.Hosts[0])
+	time.Sleep(5 * time.Second)
+	if p99, err := rounds(); err != nil {
+		return err
+	} else if p99 > 0 {
+		add("token round p99, idle", "µs", p99)
+	}
 	rtt := func(how string) error {
 		rounds := b.rounds(l.Hosts[0])
 		p50, p99, err := b.latency(l, 64)
