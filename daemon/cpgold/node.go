@@ -9,7 +9,6 @@ import (
 	"log/syslog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -171,9 +170,3 @@ func startProfile(file string) (stop func(), err error) {
 		f.Close()
 	}, nil
 }
-
-// tune keeps the heap small: what the daemon holds is mostly buffers that are
-// used again, so that frequent collections cost little. There is no limit beyond
-// which the runtime would collect without end: clients that read slowly may
-// rightly need more.
-func tune() { debug.SetGCPercent(50) }
