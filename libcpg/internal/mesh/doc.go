@@ -37,18 +37,18 @@
 // Sealing once was chosen over TLS to each receiver by measurement (BenchmarkBulk:
 // three processes on two cores of an AMD EPYC, loopback; MB/s of messages, once for all
 // receivers, and in brackets MB for each second of processor time, all ends
-// together; the best of several runs, as the host had other work):
+// together; one run, whose values scatter by a fifth):
 //
-//	                         64 B        1 kB         8 kB        64 kB         1 MB
-//	1 to 2, sealed once   50  (26)  357 (189)   621  (416)   853  (577)  1028  (595)
-//	        TLS each     122  (63)  595 (299)   746  (443)   817  (451)   562  (407)
-//	        Unix          96  (73) 1085 (640)  1700 (1323)  2558 (1451)  2595 (1896)
-//	3 to 2, sealed once   43  (25)  299 (153)   533  (242)   875  (513)   856  (603)
-//	        TLS each     120  (60)  511 (260)   600  (311)   674  (482)   641  (292)
-//	        Unix         139  (71) 1043 (590)  2100 (1061)  1909 (1374)  2450 (1153)
+//	                         64 B         1 kB         8 kB        64 kB         1 MB
+//	1 to 2, sealed once    39 (20)   321 (163)   565  (302)   651  (342)   884  (456)
+//	        TLS each      116 (58)   408 (207)   554  (285)   629  (320)   819  (416)
+//	        Unix          136 (68)  1054 (546)  1974 (1114)  2582 (1460)  2132 (1716)
+//	3 to 2, sealed once    40 (20)   328 (167)   837  (421)   831  (422)  1044  (529)
+//	        TLS each       99 (50)   474 (239)   512  (263)   682  (348)   621  (314)
+//	        Unix          108 (54)   853 (452)  2265 (1267)  2762 (1546)  1934 (1115)
 //
-// With two receivers it is up to twice as fast for what is large, as that is sealed
-// once and not copied; with more the difference grows. Below 64 kB TLS is faster:
+// With two receivers it is up to 1.7 times as fast for what is large, as that is sealed
+// once and not copied; with more the difference grows. Below 8 kB TLS is faster:
 // several messages share one of its records, where here a record and its bytes are
 // sealed apart, and it takes AES-128. Those messages are bounded by other
 // things, chiefly by what their place in the order costs. A message of 64 bytes is transmitted and held
