@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -401,20 +402,56 @@ func (s apiScript) without(command string) apiScript {
 	return s
 }
 
-// perform plays scripts in clusters, of which the first is the reference's.
+// perform plays scripts in clusters, of which the first is the reference's. On a busy
+// machine that may lose its token: what its clients were told then is no measure.
 func perform(t *testing.T, all []*cluster, binary string, scripts []apiScript) {
 	for _, script := range scripts {
 		t.Run(script.name, func(t *testing.T) {
-			told := make([][]answer, len(all))
-			each(t, all, func(i int, c *cluster) (err error) {
-				told[i], err = c.play(binary, script)
-				return err
-			})
+			told := playIn(t, all, &script, func(_ int, c *cluster) ([]answer, error) { return c.play(binary, script) })
 			for i, c := range all[1:] {
 				script.compare(t, c.cast, told[0], told[i+1])
 			}
 		})
 	}
+}
+
+// playIn plays a script in all clusters, and again if a ring of stock's alone changed
+// meanwhile, which nobody asked for.
+func playIn(t *testing.T, all []*cluster, s *apiScript, play func(i int, c *cluster) ([]answer, error)) [][]answer {
+	t.Helper()
+	for try := 1; ; try++ {
+		told := make([][]answer, len(all))
+		failed := make([]error, len(all))
+		lost := make([]bool, len(all))
+		each(t, all, func(i int, c *cluster) error {
+			before := c.ringID()
+			told[i], failed[i] = play(i, c)
+			lost[i] = c.ringID() != before && !strings.Contains(c.cast, "o") && !s.moves()
+			return nil
+		})
+		if slices.Contains(lost, true) && try < 3 {
+			t.Logf("again: stock's ring changed by itself (%v)", lost)
+			continue
+		}
+		if err := errors.Join(failed...); err != nil {
+			t.Fatal(err)
+		}
+		return told
+	}
+}
+
+// ringID names the present ring.
+func (c *cluster) ringID() string {
+	id, _, err := c.Hosts[0].Ring()
+	if err != nil {
+		return err.Error()
+	}
+	return id
+}
+
+// moves reports whether a script changes the ring.
+func (s *apiScript) moves() bool {
+	return slices.ContainsFunc(s.calls, func(k call) bool { return k.process == "" })
 }
 
 // An answer is what a call told.

@@ -228,16 +228,13 @@ func TestLibcpg(t *testing.T) {
 // compareLibraries plays a script with stock's library in the first cluster and
 // with ours in the others.
 func compareLibraries(t *testing.T, all []*cluster, s apiScript, stock, ours string) {
-	told := make([][]answer, len(all))
 	mixed := s
 	mixed.programs = map[string]string{"b": stock, "d": stock, "f": stock, "y": stock}
-	each(t, all, func(i int, c *cluster) (err error) {
+	told := playIn(t, all, &s, func(i int, c *cluster) ([]answer, error) {
 		if i == 0 {
-			told[i], err = c.play(stock, s)
-		} else {
-			told[i], err = c.play(ours, mixed)
+			return c.play(stock, s)
 		}
-		return err
+		return c.play(ours, mixed)
 	})
 	for i, c := range all[1:] {
 		for at, k := range told[0] {
