@@ -38,6 +38,11 @@ func TestClearClients(t *testing.T) {
 		}
 		return nil
 	})
+	// How often a daemon looks for a request that is not there yet is chance.
+	retries := regexp.MustCompile(`(?m)^recv_retries (.*) = \d+$`)
+	for i := range got {
+		got[i] = retries.ReplaceAllString(got[i], "recv_retries $1 = some")
+	}
 	if d := cmp.Diff(lines(got[0]), lines(got[1])); d != "" {
 		t.Errorf("stock (-), ours (+):\n%s", d)
 	}
